@@ -1,0 +1,463 @@
+//! A district as it stands: the fold of its journal, held in memory, one aggregate per row.
+//!
+//! Only [`crate::fold`] changes it, and only by facts. Reading is free for all.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::act::{CalloutOrder, Figure, FindingOrder, Measure, Party, ReportDuty, Rung, SpendRequest, TaskOrder, Warning};
+use crate::charter::Charter;
+use crate::record::{Activation, CalledParty, CalloutStep, SpendVerdict};
+use crate::role::incentives::Service;
+use crate::table::Table;
+use crate::value::{Attribute, Value};
+use crate::{
+    CalloutId, Digest, FindingId, GrantId, Hazard, IncidentId, Instant, Level, MeasureId, MeasureStatus, Milliseconds,
+    Mode, NodeCode, ReportId, RiskStage, Role, Scheme, SpendId, TaskId, WatchId,
+};
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// The name people use.
+    pub name: String,
+    /// Names that people outside use.
+    pub names: Vec<String>,
+    /// The scheme of its own level.
+    pub scheme: Scheme,
+    /// The hazard.
+    pub hazard: Hazard,
+    /// Where it was opened.
+    pub node: NodeCode,
+    /// When it was opened.
+    pub opened: Instant,
+    /// Its risk stage.
+    pub stage: RiskStage,
+    /// Lives are at stake.
+    pub life_safety: bool,
+    /// The larger incident it belongs to.
+    pub parent: Option<IncidentId>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its figures by name.
+    pub figures: BTreeMap<String, Figure>,
+    /// Signals placed with it.
+    pub signals: u32,
+    /// The newest entry that touched it.
+    pub seq: u64,
+}
+
+/// A watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The hazard.
+    pub hazard: Hazard,
+    /// Where.
+    pub node: NodeCode,
+    /// Until when.
+    pub until: Option<Instant>,
+    /// Its risk stage.
+    pub stage: RiskStage,
+}
+
+/// Names one response: a scheme at a node, of an incident or of none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ResponseKey {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The node.
+    pub node: NodeCode,
+    /// The incident; `None` for levels of bodies above.
+    pub incident: Option<IncidentId>,
+}
+
+/// The level of one scheme at one node.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Response {
+    /// What policies hold to be right.
+    pub recommended: Option<Level>,
+    /// Since when this level is recommended.
+    pub recommended_since: Option<Instant>,
+    /// What holds.
+    pub in_force: Option<Level>,
+    /// Since when.
+    pub since: Option<Instant>,
+    /// True when a person ordered it.
+    pub ordered: bool,
+    /// A confirmation that is waited for.
+    pub confirmation: Option<Confirmation>,
+}
+
+/// A confirmation that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The level.
+    pub level: Level,
+    /// By when.
+    pub due: Instant,
+    /// Who confirms.
+    pub by: Party,
+    /// Climbs from `due`.
+    pub ladder: Vec<Rung>,
+}
+
+/// A call-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callout {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The order.
+    pub order: CalloutOrder,
+    /// When it was issued.
+    pub issued: Instant,
+    /// Names that people outside use.
+    pub names: Vec<String>,
+    /// The called parties.
+    pub calls: Vec<CallState>,
+}
+
+/// One called party and how far it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallState {
+    /// Who.
+    pub called: CalledParty,
+    /// Answers for it since.
+    pub acknowledged: Option<Instant>,
+    /// On scene since.
+    pub reported_in: Option<Instant>,
+    /// Let go by the caller.
+    pub released: Option<Instant>,
+    /// Deadlines that passed.
+    pub missed: BTreeSet<CalloutStep>,
+}
+
+/// A measure or its proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasureState {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// What it is.
+    pub order: Measure,
+    /// Where it stands.
+    pub status: MeasureStatus,
+    /// Who decides.
+    pub decider: Option<Party>,
+    /// By when.
+    pub decide_by: Option<Instant>,
+    /// Climbs from `decide_by`.
+    pub ladder: Vec<Rung>,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The order.
+    pub order: TaskOrder,
+    /// `open`, or what was last said of it.
+    pub state: String,
+}
+
+/// A grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The policy's key.
+    pub key: String,
+    /// Who gave.
+    pub grantor: NodeCode,
+    /// Who holds.
+    pub node: NodeCode,
+    /// Which powers.
+    pub powers: Vec<String>,
+    /// Factor on money limits, in thousandths.
+    pub multiplier_permille: u32,
+    /// The most that may be spent under it.
+    pub cap: Option<i64>,
+    /// Spent or held under it.
+    pub used: i64,
+    /// From when.
+    pub starts: Instant,
+    /// To when.
+    pub expires: Instant,
+    /// Who supervises.
+    pub supervisor: Party,
+}
+
+/// A wish to spend and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spend {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The wish.
+    pub request: SpendRequest,
+    /// When it was asked.
+    pub requested: Instant,
+    /// The ruling.
+    pub verdict: SpendVerdict,
+    /// Held against the limits.
+    pub reserved: i64,
+    /// The grant it counts against.
+    pub grant: Option<GrantId>,
+    /// Who must sign.
+    pub signature_by: Option<Party>,
+}
+
+/// A duty to report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The duty.
+    pub duty: ReportDuty,
+    /// When it was submitted.
+    pub submitted: Option<Instant>,
+}
+
+/// A finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// What it is.
+    pub order: FindingOrder,
+    /// When it was raised.
+    pub raised: Instant,
+}
+
+/// A warning that was received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarningState {
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The warning.
+    pub warning: Warning,
+}
+
+/// The mode of a node under a scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeState {
+    /// The mode.
+    pub mode: Mode,
+    /// Since when.
+    pub since: Instant,
+}
+
+/// A deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// When it falls due.
+    pub due: Instant,
+    /// What then.
+    pub purpose: TimerPurpose,
+}
+
+/// What happens when a timer falls due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimerPurpose {
+    /// A called party was silent: climb this rung. Rung 0 is the deadline itself.
+    CalloutStep {
+        /// The call-out.
+        callout: CalloutId,
+        /// Which called party.
+        call: usize,
+        /// Which deadline.
+        step: CalloutStep,
+        /// How far the ladder was climbed.
+        rung: usize,
+    },
+    /// Nobody confirmed a level.
+    Confirmation {
+        /// Which response.
+        response: ResponseKey,
+        /// How far the ladder was climbed.
+        rung: usize,
+    },
+    /// Nobody decided on a proposal.
+    Proposal {
+        /// Which measure.
+        measure: MeasureId,
+        /// How far the ladder was climbed.
+        rung: usize,
+    },
+    /// A measure takes effect.
+    MeasureStart(MeasureId),
+    /// A measure ends by itself.
+    MeasureEnd(MeasureId),
+    /// A task is due.
+    Task(TaskId),
+    /// A report is due.
+    Report(ReportId),
+    /// A grant expires.
+    Grant(GrantId),
+    /// An approval waited long enough.
+    Approval(SpendId),
+    /// A watch ends.
+    Watch(WatchId),
+    /// A policy's own timer.
+    Policy {
+        /// The role that set it.
+        role: Role,
+        /// The incident it is about.
+        incident: Option<IncidentId>,
+        /// The policy's key.
+        key: String,
+        /// What comes back with it.
+        details: Vec<Attribute>,
+    },
+}
+
+/// What is remembered of an event, to know it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The entry it led to.
+    pub seq: u64,
+    /// That entry's hash.
+    pub hash: Digest,
+    /// When it was recorded.
+    pub recorded: Instant,
+}
+
+/// Names a value in a policy's memory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MemoryKey {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The role.
+    pub role: Role,
+    /// The policy's key.
+    pub key: String,
+}
+
+/// Names a warning: by node, then by order of arrival.
+pub type WarningKey = (NodeCode, u64);
+
+/// Single values of a district.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Core {
+    /// Position of the newest entry.
+    pub seq: u64,
+    /// Its hash.
+    pub head: Digest,
+    /// Its instant.
+    pub now: Instant,
+    /// The charter in force.
+    pub charter: Option<Charter>,
+    /// The policies in force.
+    pub policies: BTreeMap<Role, Activation>,
+}
+
+/// What can be found quickly. Follows from the tables; never stored.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    /// Incidents by the node they were opened for.
+    pub incidents_at: BTreeMap<NodeCode, BTreeSet<IncidentId>>,
+    /// Incidents by any name.
+    pub incident_names: BTreeMap<String, IncidentId>,
+    /// Incidents by the larger one they belong to.
+    pub children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    /// Call-outs that are not released, by incident.
+    pub open_callouts: BTreeMap<Option<IncidentId>, BTreeSet<CalloutId>>,
+    /// Call-outs by any name.
+    pub callout_names: BTreeMap<String, CalloutId>,
+    /// Measures that are not ended or refused, by incident and key.
+    pub open_measures: BTreeMap<Option<IncidentId>, BTreeMap<String, MeasureId>>,
+    /// Open tasks by incident and key.
+    pub open_tasks: BTreeMap<Option<IncidentId>, BTreeMap<String, TaskId>>,
+    /// Reports that are due, by incident and key.
+    pub open_reports: BTreeMap<Option<IncidentId>, BTreeMap<String, ReportId>>,
+    /// Grants by holder.
+    pub grants_of: BTreeMap<NodeCode, BTreeSet<GrantId>>,
+    /// Spending by node.
+    pub spends_of: BTreeMap<NodeCode, BTreeSet<SpendId>>,
+    /// Watches by node.
+    pub watches_at: BTreeMap<NodeCode, BTreeSet<WatchId>>,
+    /// Responses by incident.
+    pub responses_of: BTreeMap<Option<IncidentId>, BTreeSet<ResponseKey>>,
+    /// Timers by due time.
+    pub due: BTreeSet<(Instant, String)>,
+    /// Identities by the time they were recorded, to forget the old.
+    pub identities_by_age: BTreeSet<(Instant, u128)>,
+    /// Position of each node in the charter.
+    pub nodes: BTreeMap<NodeCode, usize>,
+}
+
+/// A district as it stands.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Single values.
+    pub core: Core,
+    /// Event identities: first 128 bits of SHA-256 over source and id.
+    pub identities: Table<u128, Identity>,
+    /// Incidents.
+    pub incidents: Table<IncidentId, Incident>,
+    /// Watches.
+    pub watches: Table<WatchId, Watch>,
+    /// Warnings.
+    pub warnings: Table<WarningKey, WarningState>,
+    /// Levels.
+    pub responses: Table<ResponseKey, Response>,
+    /// Modes.
+    pub modes: Table<(NodeCode, Scheme), ModeState>,
+    /// Call-outs.
+    pub callouts: Table<CalloutId, Callout>,
+    /// Measures.
+    pub measures: Table<MeasureId, MeasureState>,
+    /// Tasks.
+    pub tasks: Table<TaskId, Task>,
+    /// Grants.
+    pub grants: Table<GrantId, Grant>,
+    /// Spending.
+    pub spends: Table<SpendId, Spend>,
+    /// Reports.
+    pub reports: Table<ReportId, Report>,
+    /// Findings.
+    pub findings: Table<FindingId, Finding>,
+    /// Timers by key.
+    pub timers: Table<String, Timer>,
+    /// Policies' memory.
+    pub memory: Table<MemoryKey, Value>,
+    /// Service that has begun.
+    pub services: Table<String, Service>,
+    /// Service settled by who served and local day, in milliseconds.
+    pub settled: Table<(String, i64), Milliseconds>,
+    /// What follows from the tables.
+    pub index: Index,
+}
+
+impl State {
+    /// The charter in force. A district without one decides nothing.
+    pub fn charter(&self) -> Option<&Charter> {
+        self.core.charter.as_ref()
+    }
+
+    /// When the next timer falls due.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.index.due.first().map(|(due, _)| *due)
+    }
+
+    /// The next timer: its due time and key. Timers of one instant come in the order of their keys.
+    pub fn next_timer(&self) -> Option<(Instant, &str)> {
+        self.index.due.first().map(|(due, key)| (*due, key.as_str()))
+    }
+
+    /// What is remembered of an event with this source and id.
+    pub fn identity(&self, source: &str, id: &str) -> Option<&Identity> {
+        self.identities.get(&identity_of(source, id))
+    }
+}
+
+/// The number that stands for an event's identity: the first 128 bits of SHA-256 over source, a zero byte and id.
+pub fn identity_of(source: &str, id: &str) -> u128 {
+    let mut bytes = Vec::with_capacity(source.len() + id.len() + 1);
+    bytes.extend_from_slice(source.as_bytes());
+    bytes.push(0);
+    bytes.extend_from_slice(id.as_bytes());
+    let digest = Digest::of(&bytes).0;
+    u128::from_be_bytes(digest[..16].try_into().expect("a digest has 32 bytes"))
+}
