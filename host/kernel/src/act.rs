@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Attribute;
 use crate::{
-    CalloutKind, Colour, FigureStage, Hazard, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, Scheme, Tier,
+    CalloutKind, Colour, FigureStage, Hazard, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, Scheme, SpendId,
+    Tier,
 };
 
 /// A sentence in one language.
@@ -223,7 +224,7 @@ pub struct GrantOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendRequest {
     /// Named by who asks.
-    pub id: String,
+    pub id: SpendId,
     /// The node that spends.
     pub node: NodeCode,
     /// For instance `pump_rental`.

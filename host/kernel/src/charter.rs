@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DistrictId, Level, Milliseconds, NodeCode, Tier};
+use crate::act::Rung;
+use crate::{CalloutKind, DistrictId, Level, Milliseconds, NodeCode, Tier};
 
 /// A district's tree, directory and ceilings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,12 @@ pub struct Charter {
     pub grant_multiplier_max_permille: u32,
     /// The longest that a grant may run.
     pub grant_duration_max: Milliseconds,
+    /// Grants held at this tier or below reach the nodes under their holder.
+    pub grant_carries_from: Tier,
+    /// The clocks of each kind of call-out, where an order names none of its own.
+    pub callouts: BTreeMap<CalloutKind, CalloutClock>,
+    /// How far the time of issue that a sender states may lie from ours for it to be the same call-out.
+    pub callout_match_window: Milliseconds,
     /// How long event identities are remembered.
     pub identity_window: Milliseconds,
     /// How long an approval waits before it goes one tier up.
@@ -96,4 +103,19 @@ pub struct SpendingCeiling {
     pub incident: i64,
     /// True when a grant's factor applies to this tier.
     pub multiplies: bool,
+}
+
+/// The clocks of a kind of call-out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CalloutClock {
+    /// Time to acknowledge.
+    pub acknowledge_within: Option<Milliseconds>,
+    /// Time to be on scene.
+    pub arrive_within: Option<Milliseconds>,
+    /// Time to a joint plan.
+    pub plan_within: Option<Milliseconds>,
+    /// Climbs while there is no acknowledgement.
+    pub ladder: Vec<Rung>,
+    /// Climbs while nobody has reported in.
+    pub arrival_ladder: Vec<Rung>,
 }

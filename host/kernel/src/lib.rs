@@ -37,6 +37,7 @@ pub use name::{
     TaskId, WatchId,
 };
 pub use state::State;
+pub use value::Value;
 pub use words::{
     CalloutKind, Colour, Currency, FigureStage, Level, LogSeverity, MeasureStatus, Mode, RiskStage, Role, Tier,
 };

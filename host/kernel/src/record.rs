@@ -178,7 +178,14 @@ pub enum Fact {
 
     /// A watch began.
     #[serde(rename = "watch.opened")]
-    WatchOpened { watch: WatchId, hazard: Hazard, node: NodeCode, until: Option<Instant>, stage: RiskStage, because: Because },
+    WatchOpened {
+        watch: WatchId,
+        hazard: Hazard,
+        node: NodeCode,
+        until: Option<Instant>,
+        stage: RiskStage,
+        because: Because,
+    },
     /// A watch ended.
     #[serde(rename = "watch.ended")]
     WatchEnded { watch: WatchId, because: Because },
@@ -252,6 +259,8 @@ pub enum Fact {
         node: NodeCode,
         level: Level,
         due: Instant,
+        /// Which step of the ladder, from 0.
+        rung: u32,
         to: Vec<Party>,
         because: Because,
     },
@@ -260,7 +269,14 @@ pub enum Fact {
     StageSet { incident: IncidentId, stage: RiskStage, previous: RiskStage, because: Because },
     /// The mode of a node.
     #[serde(rename = "mode.set")]
-    ModeSet { incident: Option<IncidentId>, node: NodeCode, scheme: Scheme, mode: Mode, previous: Mode, because: Because },
+    ModeSet {
+        incident: Option<IncidentId>,
+        node: NodeCode,
+        scheme: Scheme,
+        mode: Mode,
+        previous: Mode,
+        because: Because,
+    },
 
     /// Parties are called.
     #[serde(rename = "callout.issued")]
@@ -314,6 +330,8 @@ pub enum Fact {
         party: Party,
         missed: CalloutStep,
         due: Instant,
+        /// Which step of the ladder, from 0.
+        rung: u32,
         to: Vec<Party>,
         because: Because,
     },
@@ -332,6 +350,8 @@ pub enum Fact {
         kind: String,
         node: NodeCode,
         due: Instant,
+        /// Which step of the ladder, from 0.
+        rung: u32,
         to: Vec<Party>,
         because: Because,
     },
@@ -346,6 +366,15 @@ pub enum Fact {
         order: Measure,
         from: Instant,
         by: NodeCode,
+        because: Because,
+    },
+    /// A measure that was set for later takes effect.
+    #[serde(rename = "measure.effective")]
+    MeasureEffective {
+        measure: MeasureId,
+        incident: Option<IncidentId>,
+        kind: String,
+        node: NodeCode,
         because: Because,
     },
     /// A measure is over.
@@ -397,6 +426,8 @@ pub enum Fact {
     SpendRuled {
         spend: SpendId,
         incident: Option<IncidentId>,
+        /// Who asked: the source of the event.
+        by: String,
         request: SpendRequest,
         verdict: SpendVerdict,
         /// What is held against the limits, in minor units.
@@ -420,10 +451,22 @@ pub enum Fact {
     ReportRequired { report: ReportId, incident: Option<IncidentId>, duty: ReportDuty, because: Because },
     /// A report arrived.
     #[serde(rename = "report.submitted")]
-    ReportSubmitted { report: Option<ReportId>, incident: Option<IncidentId>, report_kind: String, at: Instant, by: String },
+    ReportSubmitted {
+        report: Option<ReportId>,
+        incident: Option<IncidentId>,
+        report_kind: String,
+        at: Instant,
+        by: String,
+    },
     /// A report did not come in time.
     #[serde(rename = "report.overdue")]
-    ReportOverdue { report: ReportId, incident: Option<IncidentId>, report_kind: String, due: Instant, because: Because },
+    ReportOverdue {
+        report: ReportId,
+        incident: Option<IncidentId>,
+        report_kind: String,
+        due: Instant,
+        because: Because,
+    },
 
     /// Supervision has something to look at.
     #[serde(rename = "finding.raised")]
@@ -524,6 +567,7 @@ impl Fact {
             Self::MeasureOverdue { .. } => "measure.overdue",
             Self::MeasureDecided { .. } => "measure.decided",
             Self::MeasureStarted { .. } => "measure.started",
+            Self::MeasureEffective { .. } => "measure.effective",
             Self::MeasureEnded { .. } => "measure.ended",
             Self::TaskOpened { .. } => "task.opened",
             Self::TaskUpdated { .. } => "task.updated",

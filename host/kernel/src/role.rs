@@ -469,6 +469,8 @@ pub enum Failure {
     TooLarge,
     /// The guest asked for what it was not granted.
     Denied,
+    /// The answer names what does not exist. Deterministic.
+    Invalid,
     /// The host could not start the guest. A host fault.
     HostFault,
 }

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::act::{CalloutOrder, Figure, FindingOrder, Measure, Party, ReportDuty, Rung, SpendRequest, TaskOrder, Warning};
+use crate::act::{
+    CalloutOrder, Figure, FindingOrder, Measure, Party, ReportDuty, Rung, SpendRequest, TaskOrder, Warning,
+};
 use crate::charter::Charter;
 use crate::record::{Activation, CalledParty, CalloutStep, SpendVerdict};
 use crate::role::incentives::Service;
@@ -194,6 +196,8 @@ pub struct Grant {
 pub struct Spend {
     /// The incident.
     pub incident: Option<IncidentId>,
+    /// Who asked: the source of the event.
+    pub by: String,
     /// The wish.
     pub request: SpendRequest,
     /// When it was asked.

@@ -64,7 +64,10 @@ impl<K: Ord + Clone, V> Table<K, V> {
     }
 
     /// Rows from this key on.
-    pub fn range_from<'a, Q: Ord + ?Sized + 'a>(&'a self, key: &'a Q) -> impl DoubleEndedIterator<Item = (&'a K, &'a V)>
+    pub fn range_from<'a, Q: Ord + ?Sized>(
+        &'a self,
+        key: &Q,
+    ) -> impl DoubleEndedIterator<Item = (&'a K, &'a V)> + use<'a, K, V, Q>
     where
         K: Borrow<Q>,
     {

@@ -1,0 +1,298 @@
+//! What the journal already says: the questions that policies and readers ask of the state. Pure look-ups.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::act::{CalloutOrder, Measure, Party, Warning};
+use crate::role::{IncidentView, ResponseView};
+use crate::state::{Grant, Incident, MemoryKey, Response, ResponseKey, Spend, State};
+use crate::value::Value;
+use crate::{
+    CalloutId, GrantId, Hazard, IncidentId, Instant, Level, MeasureStatus, Mode, NodeCode, Role, Scheme, roster,
+};
+
+/// The most incidents that triage is offered.
+pub const CANDIDATES_MAX: usize = 32;
+/// The most rows that any of these look-ups gives to a policy.
+pub const ROWS_MAX: usize = 256;
+
+/// The incident with this id or name.
+pub fn find_incident<'a>(state: &'a State, name: &str) -> Option<(&'a IncidentId, &'a Incident)> {
+    let id = state.index.incident_names.get(name)?;
+    Some((id, state.incidents.get(id)?))
+}
+
+/// The incident with this id or name, as a policy sees it.
+pub fn incident(state: &State, name: &str) -> Option<IncidentView> {
+    let (id, row) = find_incident(state, name)?;
+    Some(view(state, id, row))
+}
+
+/// The incidents that belong to this one.
+pub fn children(state: &State, name: &str) -> Vec<IncidentView> {
+    let Some((id, _)) = find_incident(state, name) else { return Vec::new() };
+    let children = state.index.children.get(id).into_iter().flatten();
+    children.filter_map(|child| Some(view(state, child, state.incidents.get(child)?))).take(ROWS_MAX).collect()
+}
+
+/// An incident as a policy sees it.
+pub fn view(state: &State, id: &IncidentId, row: &Incident) -> IncidentView {
+    IncidentView {
+        id: id.clone(),
+        name: row.name.clone(),
+        scheme: row.scheme.clone(),
+        hazard: row.hazard.clone(),
+        node: row.node.clone(),
+        opened: row.opened,
+        stage: row.stage,
+        mode: mode(state, row.node.as_str()),
+        life_safety: row.life_safety,
+        response: own_response(state, id, row),
+        floor: floor(state, &row.scheme, &row.node),
+        figures: row.figures.values().cloned().collect(),
+        parent: row.parent.clone(),
+        tags: row.tags.clone(),
+    }
+}
+
+fn own_response(state: &State, id: &IncidentId, row: &Incident) -> ResponseView {
+    let key = ResponseKey { scheme: row.scheme.clone(), node: row.node.clone(), incident: Some(id.clone()) };
+    response_view(&key, state.responses.get(&key).unwrap_or(&Response::default()))
+}
+
+fn response_view(key: &ResponseKey, response: &Response) -> ResponseView {
+    ResponseView {
+        scheme: key.scheme.clone(),
+        node: key.node.clone(),
+        recommended: response.recommended,
+        in_force: response.in_force,
+        since: response.since,
+        ordered: response.ordered,
+    }
+}
+
+/// Levels of every scheme and node of an incident.
+pub fn responses(state: &State, name: &str) -> Vec<ResponseView> {
+    let Some((id, _)) = find_incident(state, name) else { return Vec::new() };
+    let keys = state.index.responses_of.get(&Some(id.clone())).into_iter().flatten();
+    keys.filter_map(|key| Some(response_view(key, state.responses.get(key)?))).take(ROWS_MAX).collect()
+}
+
+/// The highest level in force for a scheme above a node.
+pub fn floor(state: &State, scheme: &Scheme, node: &NodeCode) -> Option<Level> {
+    let above = roster::ancestors(state, node.as_str()).skip(1);
+    above.filter_map(|ancestor| level_at(state, scheme, &ancestor.code)).max()
+}
+
+/// The highest level in force for a scheme at a node, of whatever incident.
+pub fn level_at(state: &State, scheme: &Scheme, node: &NodeCode) -> Option<Level> {
+    let first = ResponseKey { scheme: scheme.clone(), node: node.clone(), incident: None };
+    let at_node = state.responses.range_from(&first).take_while(|(key, _)| key.scheme == *scheme && key.node == *node);
+    at_node.filter_map(|(_, response)| response.in_force).max()
+}
+
+/// The mode of a node: emergency when any scheme holds it, or a node above it, in emergency.
+pub fn mode(state: &State, code: &str) -> Mode {
+    let holds = |node: &NodeCode| {
+        let first = (node.clone(), Scheme::default());
+        let of_node = state.modes.range_from(&first).take_while(|((at, _), _)| at == node);
+        of_node.into_iter().any(|(_, row)| row.mode == Mode::Emergency)
+    };
+    if roster::ancestors(state, code).any(|node| holds(&node.code)) { Mode::Emergency } else { Mode::Normal }
+}
+
+/// Open incidents that an event at a node may mean: at the node, above it or below it, the newest first.
+pub fn candidates(state: &State, code: &str) -> Vec<IncidentView> {
+    let mut found: Vec<(Instant, &IncidentId, &Incident)> = Vec::new();
+    let mut collect = |node: &NodeCode| {
+        let at_node = state.index.incidents_at.get(node).into_iter().flatten();
+        // Ids grow with time: the newest stand last.
+        found.extend(at_node.rev().take(CANDIDATES_MAX).filter_map(|id| {
+            let row = state.incidents.get(id)?;
+            Some((row.opened, id, row))
+        }));
+    };
+    for node in roster::ancestors(state, code) {
+        collect(&node.code);
+    }
+    for node in state.index.incidents_at.keys().filter(|node| is_strictly_below(state, node, code)) {
+        collect(node);
+    }
+    found.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| other.1.cmp(one.1)));
+    found.into_iter().take(CANDIDATES_MAX).map(|(_, id, row)| view(state, id, row)).collect()
+}
+
+fn is_strictly_below(state: &State, node: &NodeCode, code: &str) -> bool {
+    node.as_str() != code && roster::is_within(state, node.as_str(), code)
+}
+
+/// Warnings in force for a node or above it, newest first.
+pub fn warnings(state: &State, code: &str, hazard: Option<&str>, now: Instant) -> Vec<Warning> {
+    let mut found: Vec<(u64, &Warning)> = roster::ancestors(state, code)
+        .flat_map(|node| warnings_at(state, &node.code))
+        .filter(|(_, warning)| hazard.is_none_or(|hazard| warning.hazard.as_str() == hazard))
+        .filter(|(_, warning)| warning.expires.is_none_or(|expires| expires > now))
+        .collect();
+    found.sort_by_key(|(seq, _)| core::cmp::Reverse(*seq));
+    found.into_iter().take(ROWS_MAX).map(|(_, warning)| warning.clone()).collect()
+}
+
+/// Warnings received for a node and hazard and issued since an instant, newest first.
+pub fn warning_history(state: &State, code: &str, hazard: &str, since: Instant) -> Vec<Warning> {
+    let mut found: Vec<(u64, &Warning)> = warnings_at(state, &NodeCode::from(code))
+        .filter(|(_, warning)| warning.hazard.as_str() == hazard && warning.issued >= since)
+        .collect();
+    found.reverse();
+    found.into_iter().take(ROWS_MAX).map(|(_, warning)| warning.clone()).collect()
+}
+
+fn warnings_at<'a>(state: &'a State, node: &NodeCode) -> impl DoubleEndedIterator<Item = (u64, &'a Warning)> + use<'a> {
+    let node = node.clone();
+    let rows = state.warnings.range_from(&(node.clone(), 0)).take_while(move |((at, _), _)| *at == node);
+    rows.map(|((_, seq), row)| (*seq, &row.warning))
+}
+
+/// One called party, as a policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallView {
+    /// Who.
+    pub party: Party,
+    /// Answers for it since.
+    pub acknowledged: Option<Instant>,
+    /// On scene since.
+    pub reported_in: Option<Instant>,
+    /// Let go.
+    pub released: Option<Instant>,
+}
+
+/// A call-out, as a policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalloutView {
+    /// Its id.
+    pub id: CalloutId,
+    /// The order.
+    pub order: CalloutOrder,
+    /// When it was issued.
+    pub issued: Instant,
+    /// The called parties.
+    pub calls: Vec<CallView>,
+}
+
+/// Call-outs of an incident that are not released.
+pub fn open_callouts(state: &State, name: &str) -> Vec<CalloutView> {
+    let Some((id, _)) = find_incident(state, name) else { return Vec::new() };
+    let open = state.index.open_callouts.get(&Some(id.clone())).into_iter().flatten();
+    open.filter_map(|callout| {
+        let row = state.callouts.get(callout)?;
+        let calls = row.calls.iter().map(|call| CallView {
+            party: call.called.party.clone(),
+            acknowledged: call.acknowledged,
+            reported_in: call.reported_in,
+            released: call.released,
+        });
+        Some(CalloutView { id: callout.clone(), order: row.order.clone(), issued: row.issued, calls: calls.collect() })
+    })
+    .take(ROWS_MAX)
+    .collect()
+}
+
+/// A measure and where it stands, as a policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasureView {
+    /// The measure.
+    pub measure: Measure,
+    /// Where it stands.
+    pub status: MeasureStatus,
+    /// By when it must be decided.
+    pub decide_by: Option<Instant>,
+}
+
+/// Proposals and measures of an incident that are not ended.
+pub fn measures(state: &State, name: &str) -> Vec<MeasureView> {
+    let Some((id, _)) = find_incident(state, name) else { return Vec::new() };
+    let open = state.index.open_measures.get(&Some(id.clone())).into_iter().flatten();
+    open.filter_map(|(_, measure)| {
+        let row = state.measures.get(measure)?;
+        Some(MeasureView { measure: row.order.clone(), status: row.status, decide_by: row.decide_by })
+    })
+    .take(ROWS_MAX)
+    .collect()
+}
+
+/// Grants that reach a node at an instant: its own, else those carried from the nearest node above that holds any
+/// and stands low enough for its grants to carry. Expired means expired to the second, whether or not the timer has fired.
+pub fn grants(state: &State, code: &str, now: Instant) -> Vec<(GrantId, Grant)> {
+    let in_force = |node: &NodeCode| -> Vec<(GrantId, Grant)> {
+        let held = state.index.grants_of.get(node).into_iter().flatten();
+        held.filter_map(|id| Some((id.clone(), state.grants.get(id)?.clone())))
+            .filter(|(_, grant)| grant.starts <= now && now < grant.expires)
+            .collect()
+    };
+    let carries_from = state.charter().map(|charter| charter.grant_carries_from);
+    roster::ancestors(state, code)
+        .filter(|node| node.code.as_str() == code || carries_from.is_some_and(|tier| node.tier <= tier))
+        .map(|node| in_force(&node.code))
+        .find(|held| !held.is_empty())
+        .unwrap_or_default()
+}
+
+/// Which spending to sum; an absent filter selects all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SpendingFilter {
+    /// Of this incident.
+    pub incident: Option<String>,
+    /// Of this node alone.
+    pub node: Option<String>,
+    /// Of this node and every node below.
+    pub within: Option<String>,
+    /// In this category.
+    pub category: Option<String>,
+    /// To this vendor.
+    pub vendor: Option<String>,
+    /// Asked since.
+    pub since: Option<Instant>,
+}
+
+/// How many wishes a filter selects, and what is spent or held by them, in minor units.
+pub fn spent(state: &State, filter: &SpendingFilter) -> (u32, i64) {
+    let incident = match &filter.incident {
+        None => None,
+        Some(name) => match find_incident(state, name) {
+            Some((id, _)) => Some(id),
+            None => return (0, 0),
+        },
+    };
+    let selected = |spend: &Spend| {
+        spend.reserved > 0
+            && incident.is_none_or(|incident| spend.incident.as_ref() == Some(incident))
+            && filter.category.as_ref().is_none_or(|category| spend.request.category == *category)
+            && filter.vendor.as_ref().is_none_or(|vendor| spend.request.vendor.as_ref() == Some(vendor))
+            && filter.since.is_none_or(|since| spend.requested >= since)
+    };
+    let in_place = |node: &&NodeCode| {
+        filter.node.as_ref().is_none_or(|wanted| node.as_str() == wanted)
+            && filter.within.as_ref().is_none_or(|outer| roster::is_within(state, node.as_str(), outer))
+    };
+    let nodes = state.index.spends_of.keys().filter(in_place);
+    let spends = nodes.flat_map(|node| state.index.spends_of.get(node).into_iter().flatten());
+    spends
+        .filter_map(|id| state.spends.get(id))
+        .filter(|spend| selected(spend))
+        .fold((0, 0), |(count, total), spend| (count + 1, total + spend.reserved))
+}
+
+/// A value in a policy's memory.
+pub fn memory<'a>(state: &'a State, role: Role, incident: &IncidentId, key: &str) -> Option<&'a Value> {
+    state.memory.get(&MemoryKey { incident: incident.clone(), role, key: key.into() })
+}
+
+/// The watch for a hazard at a node or above it.
+pub fn watch(state: &State, code: &str, hazard: Option<&Hazard>) -> Option<crate::WatchId> {
+    roster::ancestors(state, code).find_map(|node| {
+        let watches = state.index.watches_at.get(&node.code)?;
+        let fits = |id: &&crate::WatchId| {
+            state.watches.get(*id).is_some_and(|row| hazard.is_none_or(|hazard| row.hazard == *hazard))
+        };
+        watches.iter().rev().find(fits).cloned()
+    })
+}

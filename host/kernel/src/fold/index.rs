@@ -1,0 +1,112 @@
+//! What can be found quickly: follows from the tables, is rebuilt when they are loaded.
+
+use super::measure::is_over;
+use crate::state::{Incident, Index, MeasureState, Report, State, Task};
+use crate::{IncidentId, MeasureId, MeasureStatus, ReportId, TaskId};
+
+impl Index {
+    pub(super) fn add_incident(&mut self, id: &IncidentId, row: &Incident) {
+        self.incidents_at.entry(row.node.clone()).or_default().insert(id.clone());
+        self.incident_names.insert(id.as_str().into(), id.clone());
+        for name in core::iter::once(&row.name).chain(&row.names) {
+            self.incident_names.insert(name.clone(), id.clone());
+        }
+        if let Some(parent) = &row.parent {
+            self.children.entry(parent.clone()).or_default().insert(id.clone());
+        }
+    }
+
+    pub(super) fn add_measure(&mut self, id: &MeasureId, row: &MeasureState) {
+        if !matches!(row.status, MeasureStatus::Ended | MeasureStatus::Refused) {
+            let open = self.open_measures.entry(row.incident.clone()).or_default();
+            open.insert(row.order.key.clone(), id.clone());
+        }
+    }
+
+    pub(super) fn remove_measure(&mut self, id: &MeasureId, row: &MeasureState) {
+        if let Some(open) = self.open_measures.get_mut(&row.incident)
+            && open.get(&row.order.key) == Some(id)
+        {
+            open.remove(&row.order.key);
+        }
+    }
+
+    pub(super) fn add_task(&mut self, id: &TaskId, row: &Task) {
+        if !is_over(&row.state) {
+            self.open_tasks.entry(row.incident.clone()).or_default().insert(row.order.key.clone(), id.clone());
+        }
+    }
+
+    pub(super) fn remove_task(&mut self, id: &TaskId, row: &Task) {
+        if let Some(open) = self.open_tasks.get_mut(&row.incident)
+            && open.get(&row.order.key) == Some(id)
+        {
+            open.remove(&row.order.key);
+        }
+    }
+
+    pub(super) fn add_report(&mut self, id: &ReportId, row: &Report) {
+        if row.submitted.is_none() {
+            self.open_reports.entry(row.incident.clone()).or_default().insert(row.duty.key.clone(), id.clone());
+        }
+    }
+
+    pub(super) fn remove_report(&mut self, id: &ReportId, row: &Report) {
+        if let Some(open) = self.open_reports.get_mut(&row.incident)
+            && open.get(&row.duty.key) == Some(id)
+        {
+            open.remove(&row.duty.key);
+        }
+    }
+}
+
+/// Rebuilds the index from the tables.
+pub fn rebuild(state: &mut State) {
+    let mut index = Index::default();
+    if let Some(charter) = state.charter() {
+        index.nodes = charter.nodes.iter().enumerate().map(|(place, node)| (node.code.clone(), place)).collect();
+    }
+    for (id, row) in state.incidents.iter() {
+        index.add_incident(id, row);
+    }
+    for (id, row) in state.watches.iter() {
+        index.watches_at.entry(row.node.clone()).or_default().insert(id.clone());
+    }
+    for (id, row) in state.callouts.iter() {
+        if row.calls.iter().any(|call| call.released.is_none()) {
+            index.open_callouts.entry(row.incident.clone()).or_default().insert(id.clone());
+        }
+        index.callout_names.insert(id.as_str().into(), id.clone());
+        for name in &row.names {
+            index.callout_names.insert(name.clone(), id.clone());
+        }
+    }
+    for (id, row) in state.measures.iter() {
+        index.add_measure(id, row);
+    }
+    for (id, row) in state.tasks.iter() {
+        index.add_task(id, row);
+    }
+    for (id, row) in state.reports.iter() {
+        index.add_report(id, row);
+    }
+    // A grant that expired has no timer any more.
+    for (id, row) in state.grants.iter() {
+        if state.timers.contains(&alloc::format!("grant/{id}")) {
+            index.grants_of.entry(row.node.clone()).or_default().insert(id.clone());
+        }
+    }
+    for (id, row) in state.spends.iter() {
+        index.spends_of.entry(row.request.node.clone()).or_default().insert(id.clone());
+    }
+    for (key, _) in state.responses.iter() {
+        index.responses_of.entry(key.incident.clone()).or_default().insert(key.clone());
+    }
+    for (key, row) in state.timers.iter() {
+        index.due.insert((row.due, key.clone()));
+    }
+    for (number, row) in state.identities.iter() {
+        index.identities_by_age.insert((row.recorded, *number));
+    }
+    state.index = index;
+}

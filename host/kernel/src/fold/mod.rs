@@ -1,0 +1,143 @@
+//! State + facts → state. Decides nothing, asks nobody, cannot fail on any entry that can be read.
+//!
+//! One file per theme; this one is the table of contents. Deadlines follow from facts here, so that folding a journal
+//! restores every timer.
+
+mod callout;
+mod incident;
+mod index;
+mod level;
+mod measure;
+mod money;
+mod record;
+mod timers;
+
+use crate::record::{Cause, Entry, Fact};
+use crate::state::{Identity, State, identity_of};
+use crate::{Digest, Instant};
+
+pub(crate) use callout::ladder as callout_ladder;
+pub use index::rebuild as rebuild_index;
+
+/// What a fact needs to know of the entry it stands in.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Position of the entry.
+    pub seq: u64,
+    /// Instant of the entry.
+    pub at: Instant,
+}
+
+/// Folds one entry, as it was written, into the state.
+pub fn fold(state: &mut State, entry: &Entry, hash: Digest) {
+    begin(state, &entry.cause);
+    let moment = Moment { seq: entry.seq, at: entry.at };
+    for fact in &entry.facts {
+        apply(state, moment, fact);
+    }
+    let repeated = matches!(entry.facts.first(), Some(Fact::EventDuplicate { .. }));
+    seal(state, moment, &entry.cause, repeated, hash);
+}
+
+/// What an entry's cause alone changes, before its facts: a timer that fired is gone.
+pub(crate) fn begin(state: &mut State, cause: &Cause) {
+    if let Cause::Timer { key, .. } = cause {
+        timers::remove(state, key);
+    }
+}
+
+/// What the entry as a whole changes, after its facts: the head of the chain and the event's identity.
+pub(crate) fn seal(state: &mut State, moment: Moment, cause: &Cause, repeated: bool, hash: Digest) {
+    state.core.seq = moment.seq;
+    state.core.head = hash;
+    state.core.now = moment.at;
+    if let (Cause::Event(event), false) = (cause, repeated) {
+        let identity = Identity { seq: moment.seq, hash, recorded: moment.at };
+        let number = identity_of(&event.source, &event.id);
+        state.identities.put(number, identity);
+        state.index.identities_by_age.insert((moment.at, number));
+    }
+    forget_old_identities(state, moment.at);
+}
+
+/// Forgets identities that left the window. A few at a time, so that no single entry pays for many.
+fn forget_old_identities(state: &mut State, now: Instant) {
+    const AT_ONCE: usize = 4;
+    let Some(window) = state.charter().map(|charter| charter.identity_window) else { return };
+    for _ in 0..AT_ONCE {
+        let Some((recorded, number)) = state.index.identities_by_age.first().copied() else { return };
+        if recorded + window > now {
+            return;
+        }
+        state.index.identities_by_age.remove(&(recorded, number));
+        state.identities.remove(&number);
+    }
+}
+
+/// Applies one fact.
+pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
+    match fact {
+        Fact::CharterActivated { charter } => record::charter_activated(state, charter),
+        Fact::PolicyActivated { activation, .. } => {
+            state.core.policies.insert(activation.role, activation.clone());
+        }
+        Fact::EventPlaced { incident, .. } => incident::placed(state, moment, incident.as_ref()),
+        Fact::WatchOpened { .. } | Fact::WatchEnded { .. } => incident::watch(state, fact),
+        Fact::IncidentOpened { .. } => incident::opened(state, moment, fact),
+        Fact::IncidentNamed { incident, name } => incident::named(state, incident, name),
+        Fact::IncidentRelated { incident, parent, .. } => incident::related(state, incident, parent),
+        Fact::StageSet { incident, stage, .. } => incident::stage(state, incident, *stage),
+        Fact::FigureRecorded { incident, figure } => incident::figure(state, incident, figure),
+        Fact::WarningRecorded { incident, warning } => record::warning(state, moment, incident.as_ref(), warning),
+        Fact::LevelRecommended { .. } => level::recommended(state, moment, fact),
+        Fact::LevelInForce { .. } => level::in_force(state, fact),
+        Fact::ConfirmationRequired { .. } => level::confirmation_required(state, fact),
+        Fact::ConfirmationEscalated { .. } => level::escalated(state, fact),
+        Fact::ModeSet { node, scheme, mode, .. } => record::mode(state, moment, node, scheme, *mode),
+        Fact::CalloutIssued { .. } => callout::issued(state, fact),
+        Fact::CalloutNamed { callout, name } => callout::named(state, callout, name),
+        Fact::CalloutAcknowledged { callout, party, at, .. } => callout::acknowledged(state, callout, party, *at),
+        Fact::CalloutReportedIn { callout, party, at, .. } => callout::reported_in(state, callout, party, *at),
+        Fact::CalloutEscalated { .. } => callout::escalated(state, fact),
+        Fact::CalloutReleased { callout, party, .. } => callout::released(state, moment, callout, party),
+        Fact::MeasureProposed { .. } => measure::proposed(state, fact),
+        Fact::MeasureOverdue { measure, rung, .. } => measure::overdue(state, measure, *rung),
+        Fact::MeasureDecided { measure, approved, .. } => measure::decided(state, measure, *approved),
+        Fact::MeasureStarted { .. } => measure::started(state, moment, fact),
+        Fact::MeasureEnded { measure, .. } => measure::ended(state, measure),
+        Fact::TaskOpened { task, incident, order, .. } => measure::task_opened(state, task, incident.as_ref(), order),
+        Fact::TaskUpdated { task, state: word, .. } => measure::task_updated(state, task, word),
+        Fact::GrantGiven { .. } => money::grant_given(state, fact),
+        Fact::GrantExpired { grant, .. } => money::grant_expired(state, grant),
+        Fact::SpendRuled { .. } => money::spend_ruled(state, moment, fact),
+        Fact::ApprovalEscalated { spend, to, decide_by, .. } => money::approval_escalated(state, spend, to, *decide_by),
+        Fact::ApprovalDecided { spend, approved, .. } => money::approval_decided(state, spend, *approved),
+        Fact::ReportRequired { report, incident, duty, .. } => {
+            record::report_required(state, report, incident.as_ref(), duty);
+        }
+        Fact::ReportSubmitted { report: Some(report), at, .. } => record::report_submitted(state, report, *at),
+        Fact::FindingRaised { finding, incident, order, .. } => {
+            record::finding(state, moment, finding, incident.as_ref(), order);
+        }
+        Fact::ServiceStarted { .. } => record::service_started(state, fact),
+        Fact::ServiceSettled { service, .. } => record::service_settled(state, service),
+        Fact::TimerSet { incident, role, key, at, details } => {
+            timers::set_policy(state, incident.as_ref(), *role, key, *at, details);
+        }
+        Fact::TimerCancelled { incident, role, key } => {
+            timers::remove(state, &timers::policy(incident.as_ref(), *role, key))
+        }
+        Fact::MemorySet { incident, role, key, value } => record::memory(state, incident, *role, key, value),
+        Fact::PolicyFailed { .. }
+        | Fact::EventDuplicate { .. }
+        | Fact::EventRefused { .. }
+        | Fact::MeasureEffective { .. }
+        | Fact::TaskOverdue { .. }
+        | Fact::NoticeSent { .. }
+        | Fact::ResourceRequested { .. }
+        | Fact::OfferAnswered { .. }
+        | Fact::ReportSubmitted { report: None, .. }
+        | Fact::ReportOverdue { .. }
+        | Fact::CustomRecorded { .. } => {}
+    }
+}

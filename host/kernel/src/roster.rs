@@ -1,0 +1,168 @@
+//! Who is where: nodes, departments and posts, answered from the charter in force.
+//!
+//! Pure look-ups. Nothing here decides who may act; see [`crate::charter`] and the bounds of the step.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::act::Party;
+use crate::charter::{Department, Node};
+use crate::{NodeCode, State, Tier};
+
+/// The node with this code, or its nearest known ancestor by code; the root when there is none.
+pub fn node<'a>(state: &'a State, code: &str) -> Option<&'a Node> {
+    lineage_of(code).find_map(|candidate| exact(state, &candidate)).or_else(|| {
+        let charter = state.charter()?;
+        exact(state, charter.root.as_str())
+    })
+}
+
+/// The node with exactly this code.
+pub fn exact<'a>(state: &'a State, code: &str) -> Option<&'a Node> {
+    let position = *state.index.nodes.get(code)?;
+    state.charter()?.nodes.get(position)
+}
+
+/// The codes that may stand for a place, the longest first: the code itself, then its area codes upward.
+///
+/// Chinese area codes nest: 12 digits for a community, 9 for a street, 6 for a district, where `..00` is a city and
+/// `..0000` a province.
+pub fn lineage_of(code: &str) -> impl Iterator<Item = String> {
+    let mut codes: Vec<String> = Vec::with_capacity(6);
+    let mut add = |candidate: String| {
+        if !candidate.is_empty() && !codes.contains(&candidate) {
+            codes.push(candidate);
+        }
+    };
+    add(code.to_string());
+    if code.bytes().all(|digit| digit.is_ascii_digit()) {
+        for length in [12, 9, 6] {
+            if code.len() > length {
+                add(code[..length].to_string());
+            }
+        }
+        if code.len() >= 6 {
+            add(alloc::format!("{}00", &code[..4]));
+            add(alloc::format!("{}0000", &code[..2]));
+        }
+    }
+    codes.into_iter()
+}
+
+/// The node and all nodes above it, lowest first.
+pub fn ancestors<'a>(state: &'a State, code: &str) -> impl Iterator<Item = &'a Node> {
+    // A tree deeper than this is a loop; the charter is checked for loops when it is read, this bound makes sure.
+    const DEPTH_MAX: usize = 16;
+    core::iter::successors(exact(state, code), move |node| exact(state, node.parent.as_ref()?.as_str())).take(DEPTH_MAX)
+}
+
+/// Whether `inner` is `outer` or lies below it.
+pub fn is_within(state: &State, inner: &str, outer: &str) -> bool {
+    ancestors(state, inner).any(|node| node.code.as_str() == outer)
+}
+
+/// The nearest node at this tier or higher, starting with the node itself; the highest when none is that high.
+pub fn at_tier<'a>(state: &'a State, code: &str, tier: Tier) -> Option<&'a Node> {
+    let mut last = None;
+    for node in ancestors(state, code) {
+        last = Some(node);
+        if node.tier >= tier {
+            break;
+        }
+    }
+    last
+}
+
+/// All nodes of a tier at or below a node, by code.
+pub fn below(state: &State, code: &str, tier: Tier) -> Vec<NodeCode> {
+    let Some(charter) = state.charter() else { return Vec::new() };
+    let of_tier = charter.nodes.iter().filter(|node| node.tier == tier);
+    let mut codes: Vec<NodeCode> =
+        of_tier.filter(|node| is_within(state, node.code.as_str(), code)).map(|node| node.code.clone()).collect();
+    codes.sort_unstable();
+    codes
+}
+
+/// The department that gives this service to a node: its own, or the nearest above.
+pub fn department<'a>(state: &'a State, code: &str, service: &str) -> Option<&'a Department> {
+    let charter = state.charter()?;
+    ancestors(state, code).find_map(|node| {
+        let of_node = charter.departments.iter().filter(|department| department.node == node.code);
+        of_node.into_iter().find(|department| department.services.iter().any(|given| given == service))
+    })
+}
+
+/// The department whose events come from this source.
+pub fn department_of_source<'a>(state: &'a State, source: &str) -> Option<&'a Department> {
+    let charter = state.charter()?;
+    charter.departments.iter().find(|department| {
+        department.sources.iter().any(|pattern| pattern.replace("{node}", department.node.as_str()) == source)
+    })
+}
+
+/// The nodes for which this source may use this power. A node code in the source counts where the pattern has `{node}`.
+pub fn acts_for(state: &State, source: &str, power: &str) -> Vec<NodeCode> {
+    let Some(charter) = state.charter() else { return Vec::new() };
+    let holding = charter.actors.iter().filter(|actor| actor.powers.iter().any(|held| held == power));
+    holding
+        .filter_map(|actor| match actor.source.split_once("{node}") {
+            Some((before, after)) => {
+                let code = source.strip_prefix(before)?.strip_suffix(after)?;
+                Some(actor.node.clone().unwrap_or_else(|| code.into()))
+            }
+            None if actor.source == source => actor.node.clone(),
+            None => None,
+        })
+        .collect()
+}
+
+/// Whether this source may use this power for a node: it acts for the node itself or for one above it.
+pub fn may_act(state: &State, source: &str, power: &str, node: &str) -> bool {
+    acts_for(state, source, power).iter().any(|held| is_within(state, node, held.as_str()))
+}
+
+/// Turns a relative party of a ladder into a real one, seen from the party that was silent.
+pub fn resolve(state: &State, party: &Party, seen_from: &str) -> Party {
+    match party {
+        Party::DutyAbove(tier) => {
+            let node = at_tier(state, seen_from, *tier).map_or_else(|| seen_from.into(), |node| node.code.clone());
+            duty_of(node)
+        }
+        other => other.clone(),
+    }
+}
+
+/// The duty post of a node.
+pub fn duty_of(node: NodeCode) -> Party {
+    Party::Post { node, name: "duty".to_string() }
+}
+
+/// The duty post one tier above a node; its own when it is the highest.
+pub fn duty_above(state: &State, code: &str) -> Party {
+    let above = ancestors(state, code).nth(1).or_else(|| exact(state, code));
+    duty_of(above.map_or_else(|| code.into(), |node| node.code.clone()))
+}
+
+/// The node that a party belongs to, when it belongs to one.
+pub fn node_of(party: &Party) -> Option<&NodeCode> {
+    match party {
+        Party::Post { node, .. } | Party::Department { node, .. } => Some(node),
+        Party::Team(_) | Party::DutyAbove(_) => None,
+    }
+}
+
+/// What people call a party.
+pub fn title(state: &State, party: &Party) -> String {
+    let place =
+        |node: &NodeCode| exact(state, node.as_str()).map_or_else(|| node.to_string(), |found| found.name.clone());
+    match party {
+        Party::Post { node, name } => alloc::format!("{} {name}", place(node)),
+        Party::Department { node, name } => {
+            let departments = state.charter().map(|charter| charter.departments.as_slice()).unwrap_or_default();
+            let known = departments.iter().find(|department| department.node == *node && department.name == *name);
+            known.map_or_else(|| alloc::format!("{} {name}", place(node)), |department| department.title.clone())
+        }
+        Party::Team(team) => team.clone(),
+        Party::DutyAbove(tier) => alloc::format!("duty of the {tier} above"),
+    }
+}

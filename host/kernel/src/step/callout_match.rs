@@ -1,0 +1,130 @@
+//! Which call-out, and which called party of it, an event speaks of.
+//!
+//! People outside name call-outs in their own way. A name that is known decides; an unknown one is tied to the open
+//! call-out of the same kind to the same party that was issued nearest to the stated time; without one, the call-out is
+//! kept as the sender stated it, and marked so.
+
+use alloc::format;
+use alloc::string::ToString;
+
+use super::Deciding;
+use super::level::required;
+use crate::act::{Because, CalloutOrder, Party};
+use crate::record::{CalledParty, Fact};
+use crate::state::Callout;
+use crate::value::{find_instant, find_text};
+use crate::{CalloutId, CalloutKind, Event, Instant, roster};
+
+/// The words that other systems use for the kinds.
+fn kind_of(text: &str) -> Option<CalloutKind> {
+    CalloutKind::parse(text.strip_suffix("_whistle").unwrap_or(text))
+}
+
+impl Deciding<'_> {
+    /// The call-out and the called party that an event speaks of.
+    pub(super) fn called(&mut self, event: &Event) -> Result<(CalloutId, Party), Because> {
+        let name = required(event, "callout")?;
+        if let Some(callout) = self.state.index.callout_names.get(name).cloned() {
+            let party = self.party_of(event, &callout).ok_or_else(|| not_called(event, name))?;
+            return Ok((callout, party));
+        }
+        if let Some((callout, party)) = self.nearest(event) {
+            self.record(Fact::CalloutNamed { callout: callout.clone(), name: name.to_string() });
+            return Ok((callout, party));
+        }
+        self.stated(event, name)
+    }
+
+    fn party_of(&self, event: &Event, callout: &CalloutId) -> Option<Party> {
+        let row = self.state.callouts.get(callout)?;
+        row.calls.iter().map(|call| &call.called.party).find(|party| self.speaks_for(event, party)).cloned()
+    }
+
+    /// Whether an event comes from a called party.
+    fn speaks_for(&self, event: &Event, party: &Party) -> bool {
+        match party {
+            Party::Post { node, .. } => {
+                *node == event.node && roster::department_of_source(self.state, &event.source).is_none()
+            }
+            Party::Department { node, name } => roster::department_of_source(self.state, &event.source)
+                .is_some_and(|department| department.node == *node && department.name == *name),
+            Party::Team(team) => find_text(&event.attributes, "team") == Some(team),
+            Party::DutyAbove(_) => false,
+        }
+    }
+
+    /// The open call-out of the stated kind to this party, issued nearest to the stated time.
+    fn nearest(&self, event: &Event) -> Option<(CalloutId, Party)> {
+        let kind = kind_of(find_text(&event.attributes, "kind")?)?;
+        let stated = find_instant(&event.attributes, "issued");
+        let window = self.state.charter()?.callout_match_window;
+        let open = self.state.index.open_callouts.values().flatten();
+        let fitting = open.filter_map(|id| {
+            let row = self.state.callouts.get(id)?;
+            let distance = distance(row, stated);
+            let near = stated.is_none() || distance <= window.0;
+            let unnamed = row.order.kind == kind && near;
+            let party = unnamed.then(|| self.party_of(event, id))??;
+            Some((distance, core::cmp::Reverse(row.issued), id.clone(), party))
+        });
+        fitting.min().map(|(_, _, id, party)| (id, party))
+    }
+
+    /// Keeps a call-out that is known only from what the sender states.
+    fn stated(&mut self, event: &Event, name: &str) -> Result<(CalloutId, Party), Because> {
+        let kind = required(event, "kind")?;
+        let issued = find_instant(&event.attributes, "issued");
+        let (Some(kind), Some(issued)) = (kind_of(kind), issued.filter(|issued| *issued <= event.occurred)) else {
+            return Err(unknown(name));
+        };
+        let party = match roster::department_of_source(self.state, &event.source) {
+            Some(department) => Party::Department { node: department.node.clone(), name: department.name.clone() },
+            None => Party::Post {
+                node: event.node.clone(),
+                name: find_text(&event.attributes, "by_role").unwrap_or("duty").to_string(),
+            },
+        };
+        let order = CalloutOrder {
+            key: format!("stated/{name}"),
+            kind,
+            caller: event.node.clone(),
+            to: alloc::vec![party.clone()],
+            place: event.place.clone(),
+            acknowledge_within: None,
+            arrive_within: None,
+            plan_within: None,
+            ladder: alloc::vec::Vec::new(),
+            arrival_ladder: alloc::vec::Vec::new(),
+            life_safety: false,
+        };
+        let because = Because::new(
+            "host:stated-callout",
+            format!("日志中没有名为 {name} 的呼叫:按应答方所述的类型和发出时间补记"),
+            format!("no call-out `{name}` is on record: kept with the kind and time of issue that the answer states"),
+        );
+        let called = CalledParty { title: roster::title(self.state, &party), party: party.clone() };
+        let callout = self.issue(order, alloc::vec![called], issued, true, because);
+        self.record(Fact::CalloutNamed { callout: callout.clone(), name: name.to_string() });
+        Ok((callout, party))
+    }
+}
+
+fn distance(row: &Callout, stated: Option<Instant>) -> i64 {
+    stated.map_or(0, |stated| (row.issued - stated).0.abs())
+}
+
+fn not_called(event: &Event, name: &str) -> Because {
+    Because::new(
+        "host:not-called",
+        format!("{} 不是呼叫 {name} 的被呼叫方,不能代为应答", event.source),
+        format!("`{}` is not among those called by `{name}` and cannot answer for them", event.source),
+    )
+}
+
+fn unknown(name: &str) -> Because {
+    Because::new(
+        "host:unknown-callout",
+        format!("没有名为 {name} 的呼叫,且事件未写明类型(kind)和发出时间(issued)"),
+        format!("there is no call-out `{name}`, and the event does not state its `kind` and `issued` time"),
+    )
+}

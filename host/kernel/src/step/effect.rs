@@ -1,0 +1,163 @@
+//! Assess: escalation is asked, and each of its proposals goes to the one function that bounds it.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::Deciding;
+use super::sense::Located;
+use crate::act::{Act, Effect, Notice};
+use crate::record::Fact;
+use crate::role::escalation::{Matter, Occasion, Question, WatchView};
+use crate::role::{Failure, oversight};
+use crate::{Event, Role, WatchId, facts, roster};
+
+/// The most effects that one answer may hold. A real decision has some tens; more is a fault of the policy.
+const EFFECTS_MAX: usize = 1_024;
+
+impl Deciding<'_> {
+    pub(super) fn assess(&mut self, occasion: Occasion, located: &Located) {
+        let node = match &occasion {
+            Occasion::Event(event) => event.node.to_string(),
+            Occasion::Timer { .. } => self.incident_node(),
+        };
+        let question = Question {
+            now: self.now(),
+            occasion,
+            classification: located.classification.clone(),
+            matter: self.matter(located.watch.as_ref()),
+        };
+        let scope = self.incident.clone();
+        let asked = self.policies.escalation(self.state, scope, &question);
+        match self.asked(Role::Escalation, asked) {
+            Ok(effects) if effects.len() > EFFECTS_MAX => {
+                self.escalation_fallback(&node, Some(Failure::TooLarge));
+            }
+            Ok(effects) if !self.all_nodes_known(&effects) => self.escalation_fallback(&node, None),
+            Ok(effects) => effects.into_iter().for_each(|effect| self.enact(effect)),
+            Err(failure) => self.escalation_fallback(&node, Some(failure)),
+        }
+    }
+
+    fn incident_node(&self) -> alloc::string::String {
+        let row = self.incident.as_ref().and_then(|incident| self.state.incidents.get(incident));
+        let root = || self.state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
+        row.map_or_else(root, |row| row.node.to_string())
+    }
+
+    fn matter(&self, watch: Option<&WatchId>) -> Matter {
+        if let Some(id) = &self.incident
+            && let Some(row) = self.state.incidents.get(id)
+        {
+            return Matter::Incident(facts::view(self.state, id, row));
+        }
+        match watch.and_then(|id| Some((id, self.state.watches.get(id)?))) {
+            Some((id, row)) => Matter::Watch(WatchView {
+                id: id.clone(),
+                hazard: row.hazard.clone(),
+                node: row.node.clone(),
+                until: row.until,
+            }),
+            None => Matter::None,
+        }
+    }
+
+    /// Whether every node that the effects act on is known: an answer about a place that is not there is no answer.
+    fn all_nodes_known(&self, effects: &[Effect]) -> bool {
+        let known = |code: &crate::NodeCode| roster::exact(self.state, code.as_str()).is_some();
+        effects.iter().all(|effect| match &effect.act {
+            Act::RecommendLevel(advice) => known(&advice.node),
+            Act::SetMode(change) => known(&change.node),
+            Act::Callout(order) => known(&order.caller),
+            Act::Propose(proposal) => known(&proposal.measure.node),
+            Act::StartMeasure(measure) => known(&measure.node),
+            Act::OpenTask(order) => known(&order.node),
+            Act::Grant(order) => known(&order.grantor) && order.grantees.iter().all(known),
+            Act::RequireReport(duty) => known(&duty.node),
+            Act::RaiseFinding(order) => known(&order.node),
+            Act::SetStage(_)
+            | Act::EndMeasure(_)
+            | Act::RequestResource(_)
+            | Act::AnswerOffer(_)
+            | Act::Notify(_)
+            | Act::SetTimer(_)
+            | Act::CancelTimer(_)
+            | Act::RecordFigure(_)
+            | Act::Relate(_)
+            | Act::Custom { .. } => true,
+        })
+    }
+
+    fn enact(&mut self, effect: Effect) {
+        let because = effect.because;
+        let incident = self.incident.clone();
+        match effect.act {
+            Act::RecommendLevel(advice) => self.recommend(incident, advice, because),
+            Act::SetStage(stage) => self.set_stage(stage, because),
+            Act::SetMode(change) => self.set_mode(incident, change, because),
+            Act::Callout(order) => self.call_out(order, because),
+            Act::Propose(proposal) => self.propose(proposal, because),
+            Act::StartMeasure(measure) => self.start_measure(measure, because),
+            Act::EndMeasure(key) => self.end_measure(&key, because),
+            Act::OpenTask(order) => self.task(order, because),
+            Act::RequestResource(order) => self.record(Fact::ResourceRequested { incident, order, because }),
+            Act::AnswerOffer(answer) => self.record(Fact::OfferAnswered { incident, answer, because }),
+            Act::Grant(order) => self.grant(order, because),
+            Act::RequireReport(duty) => self.require_report(duty, because),
+            Act::Notify(notice) => self.notify(notice, because),
+            Act::SetTimer(timer) => self.record(Fact::TimerSet {
+                incident,
+                role: Role::Escalation,
+                key: timer.key,
+                at: timer.at,
+                details: timer.details,
+            }),
+            Act::CancelTimer(key) => self.record(Fact::TimerCancelled { incident, role: Role::Escalation, key }),
+            Act::RaiseFinding(order) => self.finding(incident, order, because),
+            Act::RecordFigure(figure) => self.figure(incident, figure),
+            Act::Relate(parent) => self.relate(&parent, because),
+            Act::Custom { kind, details } => self.record(Fact::CustomRecorded { incident, kind, details, because }),
+        }
+    }
+
+    fn notify(&mut self, notice: Notice, because: crate::act::Because) {
+        if notice.to.is_empty() {
+            return;
+        }
+        let root = self.incident_node();
+        let to = super::level::resolve_all(self.state, &notice.to, &root);
+        let notice = Notice { to, sentences: notice.sentences };
+        self.record(Fact::NoticeSent { incident: self.incident.clone(), notice, because });
+    }
+
+    /// Oversight looks at what was decided. Without a bound policy nothing is asked.
+    pub(super) fn oversee(&mut self, event: &Event) {
+        if !self.state.core.policies.contains_key(&Role::Oversight) {
+            return;
+        }
+        let mut kinds: Vec<_> = self.facts.iter().map(|fact| fact.kind().to_string()).collect();
+        kinds.dedup();
+        let incident =
+            self.incident.as_ref().and_then(|id| Some(facts::view(self.state, id, self.state.incidents.get(id)?)));
+        let question = oversight::Question {
+            now: self.now(),
+            occasion: oversight::Occasion::Decision(kinds),
+            event: Some(event.clone()),
+            incident,
+        };
+        let asked = self.policies.oversight(self.state, &question);
+        match self.asked(Role::Oversight, asked) {
+            Ok(findings) => {
+                for found in findings.into_iter().take(EFFECTS_MAX) {
+                    self.finding(self.incident.clone(), found.finding, found.because);
+                }
+            }
+            Err(failure) => self.policy_failed(Role::Oversight, Some(failure), crate::record::Fallback::Later),
+        }
+    }
+
+    /// Words for a subject in a finding.
+    pub(super) fn subject_of(kind: &str, id: &str) -> Option<alloc::string::String> {
+        Some(format!("{kind}/{id}"))
+    }
+}

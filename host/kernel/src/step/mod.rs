@@ -1,0 +1,289 @@
+//! State + input + policies → one entry. The only place where Muster decides.
+//!
+//! It cannot fail: a refused act is an answer with a reason, a failed policy is answered by the fallback. It never
+//! reads a clock: `now` is given. Policies propose; what takes effect passes the bounds here.
+//!
+//! One file per theme; this one is the table of contents.
+
+mod callout;
+mod callout_match;
+mod effect;
+mod event_kind;
+mod fallback;
+mod grant;
+mod level;
+mod measure;
+mod record;
+mod sense;
+mod service;
+mod spend;
+mod timer;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::act::Because;
+use crate::charter::Charter;
+use crate::fold::{self, Moment};
+use crate::record::{Activation, Cause, ENTRY_VERSION, Entry, Fact, Receipt};
+use crate::role::{Asked, Call, LogLine, Policies, escalation};
+use crate::value::Value;
+use crate::{Digest, DistrictId, Event, IncidentId, Instant, Role, State, facts, roster};
+
+use event_kind::EventKind;
+use sense::Located;
+
+/// What can make a district decide. There is nothing else.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// An event reached the host.
+    Event(Event),
+    /// The first timer that is due.
+    Timer,
+    /// The district's charter is set.
+    Charter {
+        /// The charter.
+        charter: Charter,
+        /// Digest of the files it was read from.
+        digest: Digest,
+    },
+    /// A policy is bound to a role.
+    Activate(Activation),
+}
+
+/// One decision.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The entry.
+    pub entry: Entry,
+    /// The entry as it is to be written.
+    pub payload: Vec<u8>,
+    /// SHA-256 of the payload.
+    pub hash: Digest,
+    /// What the sender gets once the entry is durable.
+    pub receipt: Receipt,
+    /// What the policies logged.
+    pub log: Vec<(Role, LogLine)>,
+}
+
+/// Decides one input and advances the state past the entry. `now` before the last entry's instant counts as that
+/// instant: time does not run backwards in a journal.
+///
+/// The caller must not let anyone see the receipt, or act on the entry, before the payload is durable.
+pub fn step(state: &mut Arc<State>, now: Instant, input: Input, policies: &mut dyn Policies) -> Step {
+    let at = now.max(state.core.now);
+    let (cause, task) = prepare(state, at, input);
+    let moment = Moment { seq: state.core.seq + 1, at };
+    fold::begin(Arc::make_mut(state), &cause);
+    let mut deciding = Deciding {
+        moment,
+        state,
+        policies,
+        facts: Vec::new(),
+        calls: Vec::new(),
+        log: Vec::new(),
+        issued: 0,
+        incident: None,
+        first: None,
+    };
+    deciding.run(task);
+    deciding.finish(cause)
+}
+
+/// What an input asks the kernel to do, once its cause is known.
+enum Task {
+    Event(Event),
+    Timer(Option<crate::state::TimerPurpose>, Instant),
+    Charter(Charter),
+    Activate(Activation),
+}
+
+fn prepare(state: &State, at: Instant, input: Input) -> (Cause, Task) {
+    match input {
+        Input::Event(mut event) => {
+            event.recorded = at;
+            if let Some(node) = roster::node(state, &event.place) {
+                event.node = node.code.clone();
+            }
+            (Cause::Event(event.clone()), Task::Event(event))
+        }
+        Input::Timer => {
+            let (due, key) = state.next_timer().map_or((at, String::new()), |(due, key)| (due, key.to_string()));
+            let purpose = state.timers.get(&key).map(|timer| timer.purpose.clone());
+            (Cause::Timer { key, due }, Task::Timer(purpose, due))
+        }
+        Input::Charter { charter, digest } => (Cause::Charter { digest }, Task::Charter(charter)),
+        Input::Activate(activation) => (Cause::Activation(activation.clone()), Task::Activate(activation)),
+    }
+}
+
+/// A decision in the making.
+struct Deciding<'a> {
+    moment: Moment,
+    state: &'a mut Arc<State>,
+    policies: &'a mut dyn Policies,
+    facts: Vec<Fact>,
+    calls: Vec<Call>,
+    log: Vec<(Role, LogLine)>,
+    /// How many identifiers this entry has given out.
+    issued: u32,
+    /// The incident that the decision is about.
+    incident: Option<IncidentId>,
+    /// For a duplicate: position and hash of the first time.
+    first: Option<(u64, Digest)>,
+}
+
+impl Deciding<'_> {
+    fn run(&mut self, task: Task) {
+        match task {
+            Task::Event(event) => self.event(&event),
+            Task::Timer(Some(purpose), due) => self.timer(purpose, due),
+            Task::Timer(None, _) => {}
+            Task::Charter(charter) => self.record(Fact::CharterActivated { charter: Box::new(charter) }),
+            Task::Activate(activation) => {
+                let previous = self.state.core.policies.get(&activation.role).map(|before| before.package);
+                self.record(Fact::PolicyActivated { activation, previous });
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Some(identity) = self.state.identity(&event.source, &event.id).copied() {
+            self.first = Some((identity.seq, identity.hash));
+            self.record(Fact::EventDuplicate { first: identity.seq });
+            return;
+        }
+        if self.state.charter().is_none() {
+            self.refuse(
+                "host:charter",
+                "本辖区尚未载入辖区配置,事件只存证、不处置",
+                "this district has no charter yet: the event is kept, nothing is decided",
+            );
+            return;
+        }
+        let kind = EventKind::of(&event.kind);
+        let located = self.locate(event, kind);
+        self.incident.clone_from(&located.incident);
+        if self.act(event, kind, &located) {
+            self.assess(escalation::Occasion::Event(event.clone()), &located);
+            self.oversee(event);
+        }
+    }
+
+    /// What the event itself does, by its kind. `false` when it was refused.
+    fn act(&mut self, event: &Event, kind: EventKind, located: &Located) -> bool {
+        let done = match kind {
+            EventKind::Signal | EventKind::Other => Ok(()),
+            EventKind::Warning => self.warning(event, located),
+            EventKind::Order => self.order(event, located),
+            EventKind::CalloutIssued => self.callout_by_person(event, located),
+            EventKind::CalloutAcknowledged => self.acknowledge(event),
+            EventKind::CalloutReportedIn => self.report_in(event),
+            EventKind::CalloutReleased => self.release(event),
+            EventKind::SpendRequested => self.spend(event, located),
+            EventKind::ApprovalDecided => self.approval(event),
+            EventKind::MeasureDecided => self.measure_decided(event),
+            EventKind::ReportSubmitted => self.report(event, located),
+            EventKind::FiguresUpdated => self.figures(event, located),
+            EventKind::TaskUpdated => self.task_updated(event),
+            EventKind::ServiceStarted => self.service_started(event, located),
+            EventKind::ServiceEnded => self.service_ended(event, located),
+        };
+        match done {
+            Ok(()) => true,
+            Err(because) => {
+                self.record(Fact::EventRefused { because });
+                false
+            }
+        }
+    }
+
+    /// Records a fact: it takes effect at once, so that what follows in this decision sees it.
+    fn record(&mut self, fact: Fact) {
+        // Policies let go of the state before they return, so this never copies; if one did not, it is still right.
+        fold::apply(Arc::make_mut(self.state), self.moment, &fact);
+        self.facts.push(fact);
+    }
+
+    fn refuse(&mut self, rule: &str, chinese: &str, english: &str) {
+        self.record(Fact::EventRefused { because: Because::new(rule, chinese, english) });
+    }
+
+    /// A new identifier. Identifiers of one kind grow with time.
+    fn identifier(&mut self, kind: char) -> String {
+        self.issued += 1;
+        format!("{kind}-{:09}-{}", self.moment.seq, self.issued)
+    }
+
+    fn now(&self) -> Instant {
+        self.moment.at
+    }
+
+    /// Keeps what is recorded of a call and hands on its answer.
+    fn asked<T>(&mut self, role: Role, asked: Asked<T>) -> Result<T, crate::role::Failure> {
+        self.log.extend(asked.log.into_iter().map(|line| (role, line)));
+        if let (Some(incident), Ok(_)) = (self.incident.clone(), &asked.answer) {
+            for (key, value) in asked.memory {
+                self.remember(&incident, role, key, value);
+            }
+        }
+        if asked.call.package.is_some() {
+            self.calls.push(asked.call);
+        }
+        asked.answer
+    }
+
+    fn remember(&mut self, incident: &IncidentId, role: Role, key: String, value: Value) {
+        let known = facts::memory(self.state, role, incident, &key).unwrap_or(&Value::Unknown);
+        if *known != value {
+            self.record(Fact::MemorySet { incident: incident.clone(), role, key, value });
+        }
+    }
+
+    fn finish(self, cause: Cause) -> Step {
+        let entry = Entry {
+            version: ENTRY_VERSION,
+            district: self.state.charter().map_or_else(|| DistrictId::from(""), |charter| charter.district.clone()),
+            seq: self.moment.seq,
+            prev: self.state.core.head,
+            at: self.moment.at,
+            cause,
+            calls: self.calls,
+            facts: self.facts,
+        };
+        let payload = entry.to_bytes();
+        let hash = Digest::of(&payload);
+        fold::seal(Arc::make_mut(self.state), self.moment, &entry.cause, self.first.is_some(), hash);
+        let receipt = receipt(&entry, hash, self.first, self.incident);
+        Step { entry, payload, hash, receipt, log: self.log }
+    }
+}
+
+fn receipt(entry: &Entry, hash: Digest, first: Option<(u64, Digest)>, incident: Option<IncidentId>) -> Receipt {
+    let mut kinds = alloc::collections::BTreeMap::<String, u32>::new();
+    let mut answered = alloc::collections::BTreeMap::<Role, String>::new();
+    for call in &entry.calls {
+        if let (None, Some(package)) = (call.failure, call.package) {
+            answered.entry(call.role).or_insert_with(|| package.to_string());
+        }
+    }
+    for fact in &entry.facts {
+        *kinds.entry(fact.kind().to_string()).or_default() += 1;
+        if let Fact::PolicyFailed { role, .. } = fact {
+            answered.insert(*role, "fallback".to_string());
+        }
+    }
+    let (seq, hash) = first.unwrap_or((entry.seq, hash));
+    Receipt {
+        district: entry.district.clone(),
+        seq,
+        hash,
+        duplicate: first.is_some(),
+        incident,
+        facts: kinds,
+        answered,
+    }
+}

@@ -1,0 +1,182 @@
+//! Sense: where an event belongs. Triage is asked; what it says is checked before it counts.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::Deciding;
+use super::event_kind::EventKind;
+use crate::act::{Because, Warning};
+use crate::record::Fact;
+use crate::role::triage::{Answer, NewIncident, NewWatch, Placement, Question};
+use crate::state::identity_of;
+use crate::value::{find, find_instant, find_text};
+use crate::{Colour, Event, Hazard, IncidentId, Instant, Milliseconds, RiskStage, Role, WatchId, facts, roster};
+
+/// Where an event belongs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Located {
+    pub(super) incident: Option<IncidentId>,
+    pub(super) watch: Option<WatchId>,
+    pub(super) classification: Option<String>,
+}
+
+impl Deciding<'_> {
+    pub(super) fn locate(&mut self, event: &Event, kind: EventKind) -> Located {
+        let named = self.named_incident(event);
+        if let (Some(incident), false) = (&named, kind.is_sensed()) {
+            return Located { incident: Some(incident.clone()), ..Located::default() };
+        }
+        let candidates = facts::candidates(self.state, event.node.as_str());
+        let question = Question { now: self.now(), event: event.clone(), candidates };
+        let asked = self.policies.triage(self.state, &question);
+        let answer = self.asked(Role::Triage, asked).map_err(Some);
+        let answer = answer.and_then(|answer| self.checked(answer).ok_or(None));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => self.triage_fallback(event, named.as_ref(), &question.candidates, failure),
+        };
+        self.place(event, answer)
+    }
+
+    /// The incident that the event names: by its own name, or through the call-out it speaks of.
+    fn named_incident(&self, event: &Event) -> Option<IncidentId> {
+        let by_name = event.incident.as_deref().and_then(|name| facts::find_incident(self.state, name));
+        by_name.map(|(id, _)| id.clone()).or_else(|| {
+            let callout = find_text(&event.attributes, "callout")?;
+            let id = self.state.index.callout_names.get(callout)?;
+            self.state.callouts.get(id)?.incident.clone()
+        })
+    }
+
+    /// The answer, if the incident and the nodes it speaks of exist.
+    fn checked(&self, answer: Answer) -> Option<Answer> {
+        let exists = match &answer.placement {
+            Placement::RecordOnly => true,
+            Placement::Attach(id) => self.state.incidents.contains(id),
+            Placement::Open(new) => {
+                roster::exact(self.state, new.node.as_str()).is_some()
+                    && new.parent.as_ref().is_none_or(|parent| self.state.incidents.contains(parent))
+            }
+            Placement::Watch(new) => roster::exact(self.state, new.node.as_str()).is_some(),
+        };
+        exists.then_some(answer)
+    }
+
+    fn place(&mut self, event: &Event, answer: Answer) -> Located {
+        let mut located = Located { classification: Some(answer.classification.clone()), ..Located::default() };
+        match answer.placement {
+            Placement::RecordOnly => {}
+            Placement::Attach(id) => located.incident = Some(id),
+            Placement::Open(new) => located.incident = Some(self.open_incident(new, answer.tags, &answer.because)),
+            Placement::Watch(new) => located.watch = Some(self.open_watch(new, &answer.because)),
+        }
+        if let Some(incident) = &located.incident {
+            self.learn_name(event, incident);
+        }
+        self.record(Fact::EventPlaced {
+            incident: located.incident.clone(),
+            watch: located.watch.clone(),
+            classification: answer.classification,
+            group: answer.group,
+            late_by: late_by(event),
+            because: answer.because,
+        });
+        located
+    }
+
+    fn open_incident(&mut self, new: NewIncident, tags: Vec<String>, because: &Because) -> IncidentId {
+        let incident = IncidentId::from(self.identifier('i'));
+        let name = self.unused_name(new.name.unwrap_or_else(|| incident.to_string()));
+        self.record(Fact::IncidentOpened {
+            incident: incident.clone(),
+            name,
+            scheme: new.scheme,
+            hazard: new.hazard,
+            node: new.node,
+            life_safety: new.life_safety,
+            parent: new.parent,
+            tags,
+            because: because.clone(),
+        });
+        incident
+    }
+
+    /// The wished name, or the first of `name-2`, `name-3`… that no incident bears.
+    fn unused_name(&self, wished: String) -> String {
+        let names = &self.state.index.incident_names;
+        if !names.contains_key(&wished) {
+            return wished;
+        }
+        let mut number = 2_u32;
+        loop {
+            let name = format!("{wished}-{number}");
+            if !names.contains_key(&name) {
+                return name;
+            }
+            number += 1;
+        }
+    }
+
+    fn open_watch(&mut self, new: NewWatch, because: &Because) -> WatchId {
+        if let Some(watch) = facts::watch(self.state, new.node.as_str(), Some(&new.hazard)) {
+            return watch;
+        }
+        let watch = WatchId::from(self.identifier('w'));
+        self.record(Fact::WatchOpened {
+            watch: watch.clone(),
+            hazard: new.hazard,
+            node: new.node,
+            until: new.until,
+            stage: RiskStage::Prevent,
+            because: because.clone(),
+        });
+        watch
+    }
+
+    /// A sender's name for an incident is kept, so that the next event with it is understood at once.
+    fn learn_name(&mut self, event: &Event, incident: &IncidentId) {
+        if let Some(name) = &event.incident
+            && !self.state.index.incident_names.contains_key(name)
+        {
+            self.record(Fact::IncidentNamed { incident: incident.clone(), name: name.clone() });
+        }
+    }
+
+    /// Keeps a warning.
+    pub(super) fn warning(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
+        let attributes = &event.attributes;
+        let hazard = find_text(attributes, "hazard")
+            .ok_or_else(|| Because::new("host:warning", "预警未写明灾种(hazard)", "the warning names no `hazard`"))?;
+        let warning = Warning {
+            hazard: Hazard::from(hazard),
+            node: event.node.clone(),
+            colour: find_text(attributes, "colour").and_then(Colour::parse),
+            issued: event.occurred,
+            expires: expiry(event),
+            source: event.source.clone(),
+        };
+        self.record(Fact::WarningRecorded { incident: located.incident.clone(), warning });
+        Ok(())
+    }
+}
+
+/// When a warning lapses: as stated, or after its hours of validity.
+fn expiry(event: &Event) -> Option<Instant> {
+    find_instant(&event.attributes, "expires").or_else(|| match find(&event.attributes, "valid_h")? {
+        crate::value::Value::Integer(hours) => Some(event.occurred + Milliseconds::hours((*hours).clamp(0, 24 * 366))),
+        _ => None,
+    })
+}
+
+/// How much later than it happened an event arrived; nothing when it came within the minute.
+fn late_by(event: &Event) -> Option<Milliseconds> {
+    const PROMPT: Milliseconds = Milliseconds::minutes(1);
+    let late = event.recorded - event.occurred;
+    (late > PROMPT).then_some(late)
+}
+
+/// A stable group word for events that nobody could sort.
+pub(super) fn unsorted_group(event: &Event) -> String {
+    format!("unsorted-{:08x}", identity_of(&event.source, &event.kind) >> 96)
+}

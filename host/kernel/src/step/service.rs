@@ -1,0 +1,88 @@
+//! Service of teams and volunteers: checked in, checked out, verified by someone else, settled by incentives.
+//!
+//! Incentives fail late: when the policy fails the service is kept unsettled and nothing is booked.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::Deciding;
+use super::level::required;
+use super::sense::Located;
+use crate::act::Because;
+use crate::record::{Fact, Fallback};
+use crate::role::incentives::Service;
+use crate::value::{Value, find, find_integer, find_text};
+use crate::{Event, Role, calendar, facts};
+
+impl Deciding<'_> {
+    pub(super) fn service_started(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
+        let team = required(event, "team")?.to_string();
+        let service = service_id(event, &team);
+        if self.state.services.contains(&service) {
+            return Err(Because::new("host:service", "该队伍已签到,尚未签退", "this team is checked in already"));
+        }
+        let headcount = headcount(event)?;
+        self.record(Fact::ServiceStarted {
+            service,
+            incident: located.incident.clone(),
+            team,
+            headcount,
+            at: event.occurred,
+        });
+        Ok(())
+    }
+
+    pub(super) fn service_ended(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
+        let team = required(event, "team")?.to_string();
+        let id = service_id(event, &team);
+        let Some(begun) = self.state.services.get(&id).cloned() else {
+            return Err(Because::new("host:service", "该队伍没有签到记录", "this team has not checked in"));
+        };
+        let verified_by = find_text(&event.attributes, "verified_by").map(ToString::to_string);
+        if verified_by.as_deref().is_none_or(|who| who == team) {
+            return Err(Because::new(
+                "host:no-self-verification",
+                "服务须由他人核实",
+                "service must be verified by someone else",
+            ));
+        }
+        let day = calendar::day_number(self.state, event.occurred);
+        let service = Service {
+            headcount: headcount(event)?,
+            ended: event.occurred.max(begun.started),
+            task: find_text(&event.attributes, "task").map(ToString::to_string),
+            incident: located.incident.as_ref().map(ToString::to_string),
+            hazardous: find(&event.attributes, "hazardous") == Some(&Value::Flag(true)),
+            mode: facts::mode(self.state, event.node.as_str()),
+            exercise: event.exercise,
+            verified_by,
+            settled_today: self.state.settled.get(&(team, day)).copied().unwrap_or_default(),
+            ..begun
+        };
+        let asked = self.policies.incentives(self.state, self.moment.at, &service);
+        match self.asked(Role::Incentives, asked) {
+            Ok(awards) => {
+                self.record(Fact::ServiceSettled { incident: located.incident.clone(), service, awards });
+            }
+            Err(failure) => self.policy_failed(Role::Incentives, Some(failure), Fallback::Later),
+        }
+        Ok(())
+    }
+}
+
+fn service_id(event: &Event, team: &str) -> alloc::string::String {
+    let parts: Vec<&str> = [Some(team), find_text(&event.attributes, "task")].into_iter().flatten().collect();
+    parts.join("/")
+}
+
+fn headcount(event: &Event) -> Result<u32, Because> {
+    let stated = find_integer(&event.attributes, "headcount").unwrap_or(1);
+    u32::try_from(stated).ok().filter(|count| *count > 0).ok_or_else(|| {
+        Because::new(
+            "host:service",
+            format!("人数 {stated} 无效"),
+            format!("`headcount` is {stated}; it must be at least 1"),
+        )
+    })
+}
