@@ -146,7 +146,7 @@ pub fn warning_history(state: &State, code: &str, hazard: &str, since: Instant) 
     found.into_iter().take(ROWS_MAX).map(|(_, warning)| warning.clone()).collect()
 }
 
-fn warnings_at<'a>(state: &'a State, node: &NodeCode) -> impl DoubleEndedIterator<Item = (u64, &'a Warning)> + use<'a> {
+fn warnings_at<'a>(state: &'a State, node: &NodeCode) -> impl Iterator<Item = (u64, &'a Warning)> + use<'a> {
     let node = node.clone();
     let rows = state.warnings.range_from(&(node.clone(), 0)).take_while(move |((at, _), _)| *at == node);
     rows.map(|((_, seq), row)| (*seq, &row.warning))
