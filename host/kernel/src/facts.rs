@@ -40,6 +40,7 @@ pub fn view(state: &State, id: &IncidentId, row: &Incident) -> IncidentView {
     IncidentView {
         id: id.clone(),
         name: row.name.clone(),
+        names: row.names.clone(),
         scheme: row.scheme.clone(),
         hazard: row.hazard.clone(),
         node: row.node.clone(),

@@ -43,6 +43,8 @@ pub struct IncidentView {
     pub id: IncidentId,
     /// The name people use.
     pub name: String,
+    /// Names that people outside use.
+    pub names: Vec<String>,
     /// The scheme of its own level.
     pub scheme: Scheme,
     /// The hazard.
