@@ -1,0 +1,230 @@
+//! A host for native tests: holds what the imports answer, so that rules are tested with plain `cargo test`.
+//!
+//! ```
+//! use muster_sdk::{settings, testing::Harness};
+//!
+//! Harness::new().integer("item_limit", 500_000).run(|| {
+//!     assert_eq!(settings::integer("item_limit"), 500_000);
+//! });
+//! ```
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::calendar::Civil;
+use crate::contract::imports::muster::policy::facts::SpendingFilter;
+use crate::roster::Node;
+use crate::settings::Row;
+use crate::{
+    Attribute, Attributes as _, CallOut, Department, Grant, HOUR, Incident, MINUTE, MeasureRecord, Party, SpendRequest,
+    Spending, Tier, Value, Warning,
+};
+
+/// What the imports answer while a test runs.
+#[derive(Default)]
+pub struct Harness {
+    pub(crate) settings: BTreeMap<String, Value>,
+    tables: BTreeMap<String, Vec<Row>>,
+    nodes: Vec<Node>,
+    departments: Vec<(Department, String)>,
+    pub(crate) memory: BTreeMap<String, Value>,
+    pub(crate) incidents: Vec<Incident>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) call_outs: Vec<CallOut>,
+    pub(crate) measures: Vec<MeasureRecord>,
+    pub(crate) grants: Vec<Grant>,
+    spends: Vec<(String, SpendRequest)>,
+    pub(crate) logged: Vec<String>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Harness>> = const { RefCell::new(None) };
+}
+
+/// Hands the running harness to an import.
+pub(crate) fn with<T>(answer: impl FnOnce(&mut Harness) -> T) -> T {
+    CURRENT
+        .with_borrow_mut(|current| answer(current.as_mut().expect("a policy asked the host outside of `Harness::run`")))
+}
+
+impl Harness {
+    /// A host that knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a value.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: Value) -> Self {
+        self.settings.insert(key.into(), value);
+        self
+    }
+
+    /// Sets a whole number.
+    #[must_use]
+    pub fn integer(self, key: &str, number: i64) -> Self {
+        self.setting(key, Value::Integer(number))
+    }
+
+    /// Sets a text.
+    #[must_use]
+    pub fn text(self, key: &str, text: &str) -> Self {
+        self.setting(key, Value::Text(text.into()))
+    }
+
+    /// Adds a row to a table.
+    #[must_use]
+    pub fn row(mut self, table: &str, cells: &[(&str, Value)]) -> Self {
+        let cells = cells.iter().map(|(key, value)| Attribute { key: (*key).into(), value: value.clone() }).collect();
+        self.tables.entry(table.into()).or_default().push(Row { cells });
+        self
+    }
+
+    /// Adds a node.
+    #[must_use]
+    pub fn add_node(mut self, code: &str, tier: Tier, parent: Option<&str>) -> Self {
+        let parent = parent.map(Into::into);
+        self.nodes.push(Node { code: code.into(), name: code.into(), tier, parent, population: None });
+        self
+    }
+
+    /// Adds a department that gives a service.
+    #[must_use]
+    pub fn add_department(mut self, node: &str, name: &str, service: &str) -> Self {
+        self.departments.push((Department { node: node.into(), name: name.into() }, service.into()));
+        self
+    }
+
+    /// Adds an incident.
+    #[must_use]
+    pub fn incident(mut self, incident: Incident) -> Self {
+        self.incidents.push(incident);
+        self
+    }
+
+    /// Adds a warning that was received; add the newest first.
+    #[must_use]
+    pub fn warning(mut self, warning: Warning) -> Self {
+        self.warnings.push(warning);
+        self
+    }
+
+    /// Adds a measure or proposal that is open.
+    #[must_use]
+    pub fn measure(mut self, measure: MeasureRecord) -> Self {
+        self.measures.push(measure);
+        self
+    }
+
+    /// Adds a grant in force.
+    #[must_use]
+    pub fn grant(mut self, grant: Grant) -> Self {
+        self.grants.push(grant);
+        self
+    }
+
+    /// Adds money that is held for an incident.
+    #[must_use]
+    pub fn spend(mut self, incident: &str, request: SpendRequest) -> Self {
+        self.spends.push((incident.into(), request));
+        self
+    }
+
+    /// Runs a test against this host and gives the host back, for what was remembered and logged.
+    ///
+    /// # Panics
+    /// When the test does.
+    pub fn run<T>(self, test: impl FnOnce() -> T) -> (T, Self) {
+        CURRENT.with_borrow_mut(|current| *current = Some(self));
+        let result = test();
+        let harness = CURRENT.with_borrow_mut(Option::take).expect("the harness was set above");
+        (result, harness)
+    }
+
+    /// What the policy remembered under a key.
+    pub fn remembered(&self, key: &str) -> Option<&Value> {
+        self.memory.get(key)
+    }
+
+    /// What the policy logged.
+    pub fn logged(&self) -> &[String] {
+        &self.logged
+    }
+
+    pub(crate) fn rows(&self, table: &str, matching: &[Attribute]) -> Vec<Row> {
+        let fits = |row: &&Row| {
+            matching.iter().all(|wanted| match row.cells.value(&wanted.key) {
+                None => true,
+                Some(Value::Text(text)) if text == "*" => true,
+                Some(value) => *value == wanted.value,
+            })
+        };
+        self.tables.get(table).into_iter().flatten().filter(fits).cloned().collect()
+    }
+
+    fn exact(&self, code: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.code == code)
+    }
+
+    fn ancestors<'a>(&'a self, code: &str) -> impl Iterator<Item = &'a Node> {
+        std::iter::successors(self.exact(code), |node| self.exact(node.parent.as_deref()?))
+    }
+
+    pub(crate) fn node(&self, code: &str) -> Option<Node> {
+        self.exact(code).cloned()
+    }
+
+    pub(crate) fn at_tier(&self, code: &str, tier: Tier) -> Option<Node> {
+        let found = self.ancestors(code).find(|node| node.tier as u8 >= tier as u8);
+        found.or_else(|| self.ancestors(code).last()).cloned()
+    }
+
+    pub(crate) fn below(&self, code: &str, tier: Tier) -> Vec<String> {
+        let within = |node: &&Node| node.tier == tier && self.ancestors(&node.code).any(|above| above.code == code);
+        self.nodes.iter().filter(within).map(|node| node.code.clone()).collect()
+    }
+
+    pub(crate) fn department(&self, code: &str, service: &str) -> Option<Party> {
+        self.ancestors(code).find_map(|node| {
+            let fits = |row: &&(Department, String)| row.0.node == node.code && row.1 == service;
+            self.departments.iter().find(fits).map(|(department, _)| Party::Department(department.clone()))
+        })
+    }
+
+    /// Civil time in UTC: enough for rules that only need the clock.
+    pub(crate) fn local(&self, at: i64) -> Civil {
+        let clock = at.rem_euclid(24 * HOUR);
+        let part = |value: i64| u8::try_from(value).expect("a part of a clock fits");
+        Civil {
+            year: 1970,
+            month: 1,
+            day: 1,
+            hour: part(clock / HOUR),
+            minute: part(clock % HOUR / MINUTE),
+            second: part(clock % MINUTE / 1_000),
+            weekday: 4,
+            working: true,
+        }
+    }
+
+    pub(crate) fn next_clock(&self, after: i64, hour: u8, minute: u8) -> i64 {
+        let wanted = i64::from(hour) * HOUR + i64::from(minute) * MINUTE;
+        let wait = (wanted - after.rem_euclid(24 * HOUR)).rem_euclid(24 * HOUR);
+        after + if wait == 0 { 24 * HOUR } else { wait }
+    }
+
+    pub(crate) fn spent(&self, filter: &SpendingFilter) -> Spending {
+        let same =
+            |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|text| Some(text) == value);
+        let selected = self.spends.iter().filter(|(incident, request)| {
+            same(&filter.incident, Some(incident))
+                && same(&filter.node, Some(&request.node))
+                && same(&filter.category, Some(&request.category))
+                && same(&filter.vendor, request.vendor.as_deref())
+        });
+        selected.fold(Spending { count: 0, total: 0 }, |sum, (_, request)| Spending {
+            count: sum.count + 1,
+            total: sum.total + request.amount,
+        })
+    }
+}
