@@ -1,0 +1,118 @@
+//! The engine: wasmtime, set so that the same call gives the same answer and the same fuel on every machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::abi::v1;
+use crate::context::Context;
+use crate::limits::Limits;
+
+/// Fuel depends on the compiler and on these settings, so both belong to a policy's identity.
+pub(crate) const IDENTITY: &str = "wasmtime-48.0.8/speed/fuel/1";
+/// How often the clock that stops runaway calls ticks.
+const TICK: Duration = Duration::from_millis(1);
+/// Instances that may live at once. Calls are synchronous, so there is about one per thread; the rest is room.
+const INSTANCES: u32 = 128;
+/// Guest memory that stays resident between calls: more than any small guest uses.
+const KEEP_RESIDENT: usize = 1 << 20;
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox could not start on this machine: {0}")]
+pub struct EngineError(#[from] wasmtime::Error);
+
+/// Runs policies. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: wasmtime::Engine,
+    pub(crate) linker: Arc<Linker<Context>>,
+    pub(crate) limits: Limits,
+    _ticker: Arc<Ticker>,
+}
+
+impl Engine {
+    /// Starts the engine and its clock.
+    ///
+    /// # Errors
+    /// When the machine cannot give the memory that the pool reserves.
+    pub fn new(limits: Limits) -> Result<Self, EngineError> {
+        let inner = wasmtime::Engine::new(&config(&limits))?;
+        let mut linker = Linker::new(&inner);
+        v1::Policy::add_to_linker::<Context, HasSelf<Context>>(&mut linker, |context| context)?;
+        let ticker = Arc::new(Ticker::start(inner.clone()));
+        Ok(Self { inner, linker: Arc::new(linker), limits, _ticker: ticker })
+    }
+
+    /// Names the compiler and settings that fuel depends on.
+    pub fn identity(&self) -> &'static str {
+        IDENTITY
+    }
+}
+
+fn config(limits: &Limits) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .memory_init_cow(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    config
+}
+
+fn pool(limits: &Limits) -> PoolingAllocationConfig {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES)
+        .total_core_instances(4 * INSTANCES)
+        .total_memories(INSTANCES)
+        .total_tables(4 * INSTANCES)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .max_core_instances_per_component(8)
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .max_unused_warm_slots(4 * cores);
+    pool
+}
+
+/// Moves the engine's epoch forward until it is dropped.
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: wasmtime::Engine) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let tick = move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                engine.increment_epoch();
+            }
+        };
+        let thread = std::thread::Builder::new().name("epoch".into()).spawn(tick).ok();
+        Self { stop, thread }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}

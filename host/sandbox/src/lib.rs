@@ -1,0 +1,18 @@
+//! The sandbox: one guest call within limits, and how it ended.
+//!
+//! It runs policy components with wasmtime. It knows nothing of files, journals or networks, and it decides nothing: an
+//! answer that comes back from here is still only a proposal. A guest starts with nothing; what it may ask is granted
+//! call by call, what it may use is counted.
+
+mod abi;
+mod context;
+mod engine;
+mod limits;
+mod policies;
+mod program;
+
+pub use context::{Capabilities, Capability};
+pub use engine::{Engine, EngineError};
+pub use limits::Limits;
+pub use policies::{Bound, PolicySet};
+pub use program::{CompileError, Program};

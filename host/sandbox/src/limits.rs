@@ -1,0 +1,74 @@
+//! What one call may use. Every number has its reason; the host sets them, a package can only ask for less.
+
+use wasmtime::ResourceLimiter;
+
+/// What one call may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Units of fuel: the budget that decides, because it is reproducible. A real decision uses 13 to 25 thousand in
+    /// plain rules and some hundred thousand with tables; two million are caught within about a millisecond.
+    pub fuel: u64,
+    /// Data that may cross the boundary in one call, in units of the engine's host-call fuel (about bytes). Caught
+    /// here because epochs do not stop the host while it lifts a guest's lists.
+    pub transfer: usize,
+    /// Linear memory in bytes. The pool reserves as much for each instance.
+    pub memory_bytes: usize,
+    /// Elements in one table.
+    pub table_elements: usize,
+    /// Ticks of one millisecond before the clock stops a call that fuel did not stop. The safety net, not the budget.
+    pub epochs: u64,
+    /// Log lines that are kept.
+    pub log_lines: usize,
+    /// Bytes of one log line that are kept.
+    pub log_line_bytes: usize,
+    /// Changes to the policy's memory in one call.
+    pub memory_changes: usize,
+}
+
+impl Limits {
+    /// The limits of a production host.
+    pub const STANDARD: Self = Self {
+        fuel: 2_000_000,
+        transfer: 256 << 10,
+        memory_bytes: 4 << 20,
+        table_elements: 10_000,
+        epochs: 10,
+        log_lines: 64,
+        log_line_bytes: 512,
+        memory_changes: 64,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::STANDARD
+    }
+}
+
+/// Counts what an instance asks for, and remembers that it asked for too much.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    memory_bytes: usize,
+    table_elements: usize,
+    pub(crate) exceeded: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, exceeded: false }
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.memory_bytes && maximum.is_none_or(|maximum| desired <= maximum);
+        self.exceeded |= !fits;
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.table_elements && maximum.is_none_or(|maximum| desired <= maximum);
+        self.exceeded |= !fits;
+        Ok(fits)
+    }
+}

@@ -1,0 +1,222 @@
+//! A district's policies: which program answers for which role, and one call of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use muster_kernel::act::Effect;
+use muster_kernel::role::{
+    Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
+};
+use muster_kernel::settings::Settings;
+use muster_kernel::{Digest, Instant, Role, State};
+use wasmtime::component::Instance;
+use wasmtime::{Store, Trap};
+
+use crate::abi::v1::{Kernel, Wit, answer_lists};
+use crate::context::{Capabilities, Context, Denied, OverCap};
+use crate::engine::Engine;
+use crate::program::Program;
+
+/// A program with its settings, bound to a role.
+#[derive(Clone)]
+pub struct Bound {
+    /// The program.
+    pub program: Program,
+    /// Digest of the package's exact bytes.
+    pub package: Digest,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// Digest of the settings' exact bytes.
+    pub settings_digest: Digest,
+    /// What it may ask of the host.
+    pub granted: Capabilities,
+}
+
+/// The programs that answer for a district.
+#[derive(Clone)]
+pub struct PolicySet {
+    engine: Engine,
+    bound: BTreeMap<Role, Bound>,
+}
+
+impl PolicySet {
+    /// No policies yet: every role is answered by the host's fallback.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, bound: BTreeMap::new() }
+    }
+
+    /// Binds a program to a role, in place of what was bound.
+    pub fn bind(&mut self, role: Role, bound: Bound) {
+        self.bound.insert(role, bound);
+    }
+
+    /// What is bound to a role.
+    pub fn bound(&self, role: Role) -> Option<&Bound> {
+        self.bound.get(&role)
+    }
+
+    /// One call: a fresh instance, the question in, the answer out, everything counted.
+    fn call<T>(
+        &self,
+        role: Role,
+        state: &Arc<State>,
+        now: Instant,
+        scope: MemoryScope,
+        ask: impl FnOnce(&mut Store<Context>, &Instance, &Program) -> Option<wasmtime::Result<T>>,
+    ) -> Asked<T> {
+        let Some(bound) = self.bound.get(&role) else { return unbound(role) };
+        let limits = self.engine.limits;
+        let settings = Arc::clone(&bound.settings);
+        let context = Context::new(Arc::clone(state), settings, now, role, scope, bound.granted, limits);
+        let mut store = Store::new(&self.engine.inner, context);
+        store.limiter(|context| &mut context.meter);
+        store.set_hostcall_fuel(limits.transfer);
+        store.set_epoch_deadline(limits.epochs);
+        let outcome = store.set_fuel(limits.fuel).map_err(Ended::Host).and_then(|()| {
+            let instance = bound.program.instance.instantiate(&mut store).map_err(Ended::Start)?;
+            match ask(&mut store, &instance, &bound.program) {
+                Some(answer) => answer.map_err(Ended::Call),
+                None => Err(Ended::NoSuchRole),
+            }
+        });
+        let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
+        let context = store.into_data();
+        let (answer, failure, detail) = match outcome {
+            Ok(answer) => (Ok(answer), None, None),
+            Err(ended) => {
+                let (failure, detail) = ended.explain(&context);
+                (Err(failure), Some(failure), Some(detail))
+            }
+        };
+        Asked {
+            answer,
+            call: Call {
+                role,
+                package: Some(bound.package),
+                settings: Some(bound.settings_digest),
+                fuel,
+                failure,
+                detail,
+            },
+            memory: context.memory,
+            log: context.lines,
+        }
+    }
+}
+
+fn unbound<T>(role: Role) -> Asked<T> {
+    let call = Call { role, package: None, settings: None, fuel: 0, failure: Some(Failure::Unbound), detail: None };
+    Asked { answer: Err(Failure::Unbound), call, memory: Vec::new(), log: Vec::new() }
+}
+
+/// How a call ended without an answer.
+enum Ended {
+    /// Before the guest ran.
+    Host(wasmtime::Error),
+    /// While it was instantiated.
+    Start(wasmtime::Error),
+    /// While it ran, or while its answer was read.
+    Call(wasmtime::Error),
+    /// The component does not export the role.
+    NoSuchRole,
+}
+
+impl Ended {
+    fn explain(self, context: &Context) -> (Failure, String) {
+        match self {
+            Self::Host(error) => (Failure::HostFault, format!("{error:#}")),
+            Self::NoSuchRole => (Failure::Unbound, "the component does not export this role".into()),
+            Self::Start(error) | Self::Call(error) => (classify(&error, context), first_line(&error)),
+        }
+    }
+}
+
+/// Which failure an error of the engine is. What the guest did stands before what the host felt.
+fn classify(error: &wasmtime::Error, context: &Context) -> Failure {
+    if error.is::<Denied>() {
+        return Failure::Denied;
+    }
+    if context.meter.exceeded || error.is::<OverCap>() {
+        return Failure::TooLarge;
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Failure::OutOfFuel,
+        Some(Trap::Interrupt) => Failure::TooSlow,
+        Some(_) => Failure::Trapped,
+        None if error.is::<wasmtime::PoolConcurrencyLimitError>() => Failure::HostFault,
+        // What is left is an answer that the host could not read: too much of it, or not of the contract's form.
+        None => Failure::TooLarge,
+    }
+}
+
+/// The root of an error in one line: addresses and frames would differ from machine to machine.
+fn first_line(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+impl Policies for PolicySet {
+    fn triage(&mut self, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
+        self.call(Role::Triage, state, question.now, None, |store, instance, program| {
+            let guest = program.indices.triage.as_ref()?.load(&mut *store, instance);
+            Some(guest.and_then(|guest| guest.call_classify(store, &question.wit())).map(Kernel::kernel))
+        })
+    }
+
+    fn escalation(
+        &mut self,
+        state: &Arc<State>,
+        scope: MemoryScope,
+        question: &escalation::Question,
+    ) -> Asked<Vec<Effect>> {
+        self.call(Role::Escalation, state, question.now, scope, |store, instance, program| {
+            let guest = program.indices.escalation.as_ref()?.load(&mut *store, instance);
+            Some(guest.and_then(|guest| guest.call_assess(store, &question.wit())).map(answer_lists::effects))
+        })
+    }
+
+    fn discretion(&mut self, state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer> {
+        self.call(Role::Discretion, state, question.now, None, |store, instance, program| {
+            let guest = program.indices.discretion.as_ref()?.load(&mut *store, instance);
+            Some(guest.and_then(|guest| guest.call_rule(store, &question.wit())).map(Kernel::kernel))
+        })
+    }
+
+    fn incentives(
+        &mut self,
+        state: &Arc<State>,
+        now: Instant,
+        service: &incentives::Service,
+    ) -> Asked<Vec<incentives::Award>> {
+        self.call(Role::Incentives, state, now, None, |store, instance, program| {
+            let guest = program.indices.incentives.as_ref()?.load(&mut *store, instance);
+            Some(
+                guest
+                    .and_then(|guest| guest.call_settle(store, now.as_millis(), &service.wit()))
+                    .map(answer_lists::awards),
+            )
+        })
+    }
+
+    fn oversight(
+        &mut self,
+        state: &Arc<State>,
+        question: &oversight::Question,
+    ) -> Asked<Vec<oversight::ReasonedFinding>> {
+        self.call(Role::Oversight, state, question.now, None, |store, instance, program| {
+            let guest = program.indices.oversight.as_ref()?.load(&mut *store, instance);
+            Some(guest.and_then(|guest| guest.call_inspect(store, &question.wit())).map(answer_lists::findings))
+        })
+    }
+
+    fn workflow(
+        &mut self,
+        state: &Arc<State>,
+        scope: MemoryScope,
+        question: &workflow::Question,
+    ) -> Asked<workflow::Outcome> {
+        self.call(Role::Workflow, state, question.now, scope, |store, instance, program| {
+            let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
+            Some(guest.and_then(|guest| guest.call_step(store, &question.wit())).map(Kernel::kernel))
+        })
+    }
+}
