@@ -77,28 +77,66 @@ pub const MINUTE: i64 = 60_000;
 pub const HOUR: i64 = 60 * MINUTE;
 
 /// Names the types that answer for each role: `policy! { triage: Sorter, escalation: Ladder }`.
+///
+/// The exports exist in the guest only; elsewhere the macro checks that each type answers for its role.
 #[macro_export]
 macro_rules! policy {
-    ($($role:ident: $policy:ty),+ $(,)?) => {
+    ($($role:ident: $policy:ident),+ $(,)?) => {
         $($crate::policy!(@role $role, $policy);)+
     };
-    (@role triage, $policy:ty) => {
+    (@role triage, $policy:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::contract::triage::export_triage!($policy with_types_in $crate::contract::triage);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = || {
+            fn answers<T: $crate::Triage>() {}
+            answers::<$policy>();
+        };
     };
-    (@role escalation, $policy:ty) => {
+    (@role escalation, $policy:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::contract::escalation::export_escalation!($policy with_types_in $crate::contract::escalation);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = || {
+            fn answers<T: $crate::Escalation>() {}
+            answers::<$policy>();
+        };
     };
-    (@role discretion, $policy:ty) => {
+    (@role discretion, $policy:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::contract::discretion::export_discretion!($policy with_types_in $crate::contract::discretion);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = || {
+            fn answers<T: $crate::Discretion>() {}
+            answers::<$policy>();
+        };
     };
-    (@role incentives, $policy:ty) => {
+    (@role incentives, $policy:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::contract::incentives::export_incentives!($policy with_types_in $crate::contract::incentives);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = || {
+            fn answers<T: $crate::Incentives>() {}
+            answers::<$policy>();
+        };
     };
-    (@role oversight, $policy:ty) => {
+    (@role oversight, $policy:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::contract::oversight::export_oversight!($policy with_types_in $crate::contract::oversight);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = || {
+            fn answers<T: $crate::Oversight>() {}
+            answers::<$policy>();
+        };
     };
-    (@role workflow, $policy:ty) => {
+    (@role workflow, $policy:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::contract::workflow::export_workflow!($policy with_types_in $crate::contract::workflow);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = || {
+            fn answers<T: $crate::Workflow>() {}
+            answers::<$policy>();
+        };
     };
 }
 

@@ -1,0 +1,218 @@
+//! From rows to acts: one row, one act. The column `effect` says which.
+
+use muster_sdk::settings::{self, Row};
+use muster_sdk::{
+    Act, Attribute, Attributes, CallOutKind, CallOutOrder, Effect, Event, GrantOrder, HOUR, Level, MINUTE, Measure,
+    Mode, ModeChange, Notice, Party, Post, Proposal, ReportDuty, RiskStage, Rung, TaskOrder, Tier, calendar, effect,
+    log, roster,
+};
+
+use crate::{condition, text};
+
+/// Where and when acts are proposed.
+pub(crate) struct Scene<'a> {
+    pub(crate) now: i64,
+    pub(crate) event: &'a Event,
+    /// The node that the acts are about.
+    pub(crate) place: &'a str,
+    pub(crate) scheme: &'a str,
+    /// The level that was reached, for rows that follow from one.
+    pub(crate) level: Option<Level>,
+}
+
+impl Scene<'_> {
+    /// The acts of all rows that apply.
+    pub(crate) fn effects_of(&self, rows: &[Row]) -> Vec<Effect> {
+        let applying = rows.iter().filter(|row| condition::holds(row, self.event));
+        let acts = applying.filter_map(|row| Some(effect(self.act(row)?, text::because_of(row, self.event))));
+        acts.collect()
+    }
+
+    fn act(&self, row: &Row) -> Option<Act> {
+        match settings::cell(row, "effect") {
+            "stage" => RiskStage::parse(settings::cell(row, "stage")).map(Act::SetStage),
+            "mode" => Some(Act::SetMode(ModeChange {
+                node: self.place.into(),
+                scheme: self.scheme.into(),
+                mode: Mode::Emergency,
+            })),
+            "callout" => self.call_out(row),
+            "propose" => Some(Act::Propose(self.proposal(row))),
+            "start" => Some(Act::StartMeasure(self.measure(row))),
+            "task" => self.task(row),
+            "grant" => self.grant(row),
+            "report" => Some(Act::RequireReport(self.report(row))),
+            "notice" => Some(Act::Notify(Notice {
+                to: self.parties(row),
+                sentences: text::because_of(row, self.event).sentences,
+            })),
+            other => {
+                log::error(&format!("a row names the effect `{other}`, which this policy does not know"));
+                None
+            }
+        }
+    }
+
+    /// Who is meant: departments by `services`, and posts by `post` at a `tier` (`each`: at all nodes of it below).
+    fn parties(&self, row: &Row) -> Vec<Party> {
+        let services = row.text("services").unwrap_or_default();
+        let mut parties: Vec<Party> =
+            services.split_whitespace().filter_map(|service| self.department(service)).collect();
+        if let Some(post) = row.text("post") {
+            let nodes = match row.text("tier").and_then(Tier::parse) {
+                Some(tier) if row.flag("each") == Some(true) => roster::below(self.place, tier),
+                Some(tier) => roster::at_tier(self.place, tier).into_iter().map(|node| node.code).collect(),
+                None => vec![self.place.to_string()],
+            };
+            parties.extend(nodes.into_iter().map(|node| Party::Post(Post { node, name: post.into() })));
+        }
+        parties
+    }
+
+    fn department(&self, service: &str) -> Option<Party> {
+        let found = roster::department(self.place, service);
+        if found.is_none() {
+            log::error(&format!("no department serves `{service}` for node {}", self.place));
+        }
+        found
+    }
+
+    fn key(&self, row: &Row, kind: &str) -> String {
+        let place = self.event.text("place.code").unwrap_or(self.place);
+        match row.text("once") {
+            Some("incident") => kind.into(),
+            _ => format!("{kind}/{place}"),
+        }
+    }
+
+    fn call_out(&self, row: &Row) -> Option<Act> {
+        let kind = settings::cell(row, "callout");
+        let to = self.parties(row);
+        if to.is_empty() {
+            return None;
+        }
+        let who = row.text("services").or_else(|| row.text("post")).unwrap_or_default();
+        Some(Act::CallOut(CallOutOrder {
+            key: self.key(row, &format!("{kind}/{who}")),
+            kind: CallOutKind::parse(kind)?,
+            caller: self.place.into(),
+            to,
+            place: self.event.text("place.code").unwrap_or(self.place).into(),
+            acknowledge_within: None,
+            arrive_within: None,
+            plan_within: None,
+            ladder: Vec::new(),
+            arrival_ladder: Vec::new(),
+            life_safety: row.flag("life_safety").unwrap_or(false),
+        }))
+    }
+
+    fn measure(&self, row: &Row) -> Measure {
+        let kind = settings::cell(row, "measure");
+        Measure {
+            key: self.key(row, kind),
+            kind: kind.into(),
+            node: self.place.into(),
+            target: self.event.text("place.name").map(Into::into),
+            starts: None,
+            ends: None,
+            exceptions: row.text("exceptions").unwrap_or_default().split_whitespace().map(Into::into).collect(),
+            life_safety: row.flag("life_safety").unwrap_or(false),
+        }
+    }
+
+    fn proposal(&self, row: &Row) -> Proposal {
+        let post = row.text("post").unwrap_or("commander");
+        let tier = row.text("tier").and_then(Tier::parse);
+        let node =
+            tier.and_then(|tier| roster::at_tier(self.place, tier)).map_or_else(|| self.place.into(), |node| node.code);
+        let upward = tier.unwrap_or(Tier::City);
+        Proposal {
+            measure: self.measure(row),
+            decider: Party::Post(Post { node, name: post.into() }),
+            decide_by: self.due(row).unwrap_or(self.now),
+            ladder: vec![Rung { after: 0, to: vec![Party::DutyAbove(next_above(upward))] }],
+        }
+    }
+
+    /// `within_minutes` from now, or the next `by_clock` of the local day.
+    fn due(&self, row: &Row) -> Option<i64> {
+        if let Some(minutes) = row.integer("within_minutes") {
+            return Some(self.now + minutes * MINUTE);
+        }
+        let (hour, minute) = row.text("by_clock")?.split_once(':')?;
+        Some(calendar::next_clock(self.now, hour.parse().ok()?, minute.parse().ok()?))
+    }
+
+    fn task(&self, row: &Row) -> Option<Act> {
+        let to = self.parties(row).into_iter().next()?;
+        let kind = settings::cell(row, "task");
+        let items = row.text("items_field").and_then(|field| self.event.integer(field)).unwrap_or(1);
+        Some(Act::OpenTask(TaskOrder {
+            key: self.key(row, kind),
+            kind: kind.into(),
+            to,
+            node: self.place.into(),
+            place: self.event.text("place.name").map(Into::into),
+            due: self.due(row),
+            life_safety: row.flag("life_safety").unwrap_or(false),
+            items: u32::try_from(items).unwrap_or(1).max(1),
+            details: self.details(row),
+        }))
+    }
+
+    /// The event's fields that the row wants to be passed on.
+    fn details(&self, row: &Row) -> Vec<Attribute> {
+        let fields = row.text("details").unwrap_or_default();
+        let found = fields.split_whitespace().filter_map(|field| {
+            let value = self.event.value(field)?.clone();
+            Some(Attribute { key: field.into(), value })
+        });
+        found.collect()
+    }
+
+    /// A standing grant, where the profile has it switched on.
+    fn grant(&self, row: &Row) -> Option<Act> {
+        if !settings::flag("standing_grant") {
+            return None;
+        }
+        let tier = Tier::parse(settings::cell(row, "tier"))?;
+        let supervisor = Tier::parse(settings::cell(row, "supervisor_tier"))?;
+        Some(Act::Grant(GrantOrder {
+            key: "standing".into(),
+            grantor: self.place.into(),
+            grantees: roster::below(self.place, tier),
+            powers: row.text("powers").unwrap_or_default().split_whitespace().map(Into::into).collect(),
+            multiplier_permille: u32::try_from(row.integer("multiplier_permille")?).ok()?,
+            cap: row.integer("cap_minor"),
+            starts: self.now,
+            expires: self.now + row.integer("hours")? * HOUR,
+            supervisor: Party::DutyAbove(supervisor),
+        }))
+    }
+
+    fn report(&self, row: &Row) -> ReportDuty {
+        let kind = settings::cell(row, "report");
+        let to = row.text("tier").and_then(Tier::parse).unwrap_or(Tier::Province);
+        let level = self.level.map_or("", Level::name);
+        ReportDuty {
+            key: format!("{kind}/{level}"),
+            kind: kind.into(),
+            node: self.place.into(),
+            to: Party::DutyAbove(to),
+            due: self.due(row).unwrap_or(self.now),
+            every: row.integer("every_minutes").map(|minutes| minutes * MINUTE),
+        }
+    }
+}
+
+fn next_above(tier: Tier) -> Tier {
+    match tier {
+        Tier::Team => Tier::Community,
+        Tier::Community => Tier::Street,
+        Tier::Street => Tier::District,
+        Tier::District => Tier::City,
+        Tier::City => Tier::Province,
+        Tier::Province | Tier::Nation => Tier::Nation,
+    }
+}
