@@ -1,0 +1,383 @@
+//! The journal: segments shared by all districts, a hash chain per district, group commit by one writer thread.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use crate::error::{AppendError, Error};
+use crate::media::Media;
+use crate::record::Record;
+use crate::segment::{self, Scan, Step};
+use crate::vault::hexadecimal;
+use crate::writer::{self, Done, Request, Tail, Writer};
+
+/// How the journal is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Size of a segment in bytes.
+    pub segment_bytes: u64,
+    /// Below this many free bytes the host takes no new signals, before a write can fail.
+    pub low_space_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, low_space_bytes: 256 << 20 }
+    }
+}
+
+/// The end of a district's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Position of the last record; 0 before the first.
+    pub seq: u64,
+    /// Its hash; zeros before the first.
+    pub hash: [u8; 32],
+}
+
+/// What is known of the durable journal.
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub(crate) heads: BTreeMap<String, Head>,
+    pub(crate) places: Places,
+    pub(crate) free_bytes: Option<u64>,
+}
+
+/// Where records stand, sparsely.
+#[derive(Default)]
+pub(crate) struct Places {
+    pub(crate) by_district: BTreeMap<String, BTreeMap<u64, (u64, u64)>>,
+}
+
+/// A journal that was opened.
+pub struct Opened {
+    /// The journal.
+    pub journal: Journal,
+    /// The end of every chain.
+    pub heads: BTreeMap<String, Head>,
+    /// Bytes of a torn tail that were cut: never acknowledged.
+    pub cut_bytes: u64,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Records that hold, by district.
+    pub records: BTreeMap<String, u64>,
+    /// The first fault, in words.
+    pub fault: Option<String>,
+}
+
+/// The journal of a host.
+pub struct Journal {
+    media: Arc<dyn Media>,
+    shared: Arc<RwLock<Shared>>,
+    writer: Option<Writer>,
+    options: Options,
+}
+
+impl Journal {
+    /// Opens the journal for writing: checks every record, cuts a torn tail.
+    ///
+    /// # Errors
+    /// When a record is damaged where no crash could have damaged it, or the disk refuses.
+    pub fn open(media: impl Media, options: Options) -> Result<Opened, Error> {
+        let media: Arc<dyn Media> = Arc::new(media);
+        let walked = walk(media.as_ref())?;
+        let tail = open_tail(media.as_ref(), &walked, options)?;
+        let shared = Shared { heads: walked.heads.clone(), places: walked.places, free_bytes: media.free_bytes() };
+        let shared = Arc::new(RwLock::new(shared));
+        let writer = Writer::start(Arc::clone(&media), tail, Arc::clone(&shared), options.segment_bytes)?;
+        let journal = Self { media, shared, writer: Some(writer), options };
+        Ok(Opened { journal, heads: walked.heads, cut_bytes: walked.torn_bytes })
+    }
+
+    /// Opens the journal for reading only, beside a live host or on a copy. A torn tail is not touched.
+    ///
+    /// # Errors
+    /// When a record is damaged, or the disk refuses.
+    pub fn open_read_only(media: impl Media, options: Options) -> Result<Self, Error> {
+        let media: Arc<dyn Media> = Arc::new(media);
+        let walked = walk(media.as_ref())?;
+        let shared = Shared { heads: walked.heads, places: walked.places, free_bytes: media.free_bytes() };
+        Ok(Self { media, shared: Arc::new(RwLock::new(shared)), writer: None, options })
+    }
+
+    /// Queues records; `done` is called on the writer's thread once they are durable, or will never be. Waits while the
+    /// queue is full.
+    ///
+    /// # Errors
+    /// When the journal is closed or read-only; `done` is then not called.
+    pub fn append(
+        &self,
+        records: Vec<Record>,
+        done: impl FnOnce(Result<(), AppendError>) + Send + 'static,
+    ) -> Result<(), AppendError> {
+        let done: Done = Box::new(done);
+        let writer = self.writer.as_ref().ok_or(AppendError::Closed)?;
+        writer.queue.send(Request::Append(records, done)).map_err(|_| AppendError::Closed)
+    }
+
+    /// Queues records and waits until they are durable.
+    ///
+    /// # Errors
+    /// When they are not, and will never be.
+    pub fn append_and_wait(&self, records: Vec<Record>) -> Result<(), AppendError> {
+        let (tell, told) = crossbeam_channel::bounded(1);
+        self.append(records, move |verdict| {
+            // Nobody waits any more only if the appender itself is gone.
+            drop(tell.send(verdict));
+        })?;
+        told.recv().unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// The durable end of every chain.
+    pub fn heads(&self) -> BTreeMap<String, Head> {
+        self.shared.read().expect("no holder panics").heads.clone()
+    }
+
+    /// The durable end of a district's chain.
+    pub fn head(&self, district: &str) -> Head {
+        self.shared.read().expect("no holder panics").heads.get(district).copied().unwrap_or_default()
+    }
+
+    /// Whether free space is below the watermark.
+    pub fn is_low_on_space(&self) -> bool {
+        let free = self.media.free_bytes();
+        free.is_some_and(|free| free < self.options.low_space_bytes)
+    }
+
+    /// The durable records of a district from a position on, in order.
+    pub fn read(&self, district: &str, from: u64) -> Records {
+        let shared = self.shared.read().expect("no holder panics");
+        let head = shared.heads.get(district).copied().unwrap_or_default();
+        let start = shared.places.before(district, from.max(1));
+        Records {
+            media: Arc::clone(&self.media),
+            district: district.into(),
+            next: from.max(1),
+            last: head.seq,
+            place: start,
+            scan: None,
+        }
+    }
+
+    /// One durable record of a district.
+    ///
+    /// # Errors
+    /// When it is damaged, or the disk refuses.
+    pub fn record(&self, district: &str, seq: u64) -> Result<Option<Record>, Error> {
+        self.read(district, seq).next().transpose().map(|record| record.filter(|record| record.seq == seq))
+    }
+
+    /// Hashes every record anew and compares. `progress` is told the records done so far.
+    ///
+    /// # Errors
+    /// When the disk refuses. A fault of the journal is in the report.
+    pub fn verify(&self, only: Option<&str>, mut progress: impl FnMut(u64)) -> Result<VerifyReport, Error> {
+        let mut report = VerifyReport::default();
+        let districts = self.heads();
+        let chosen = districts.keys().filter(|district| only.is_none_or(|only| only == district.as_str()));
+        let mut done = 0;
+        for district in chosen {
+            let mut prev = [0; 32];
+            for record in self.read(district, 1) {
+                let record = match record {
+                    Ok(record) => record,
+                    Err(Error::Damaged { segment, offset, reason }) => {
+                        report.fault = Some(format!("segment {segment}, byte {offset}: {reason}"));
+                        return Ok(report);
+                    }
+                    Err(error) => return Err(error),
+                };
+                if let Some(fault) = fault_of(&record, &prev) {
+                    report.fault = Some(fault);
+                    return Ok(report);
+                }
+                prev = record.hash;
+                done += 1;
+                *report.records.entry(district.clone()).or_default() += 1;
+                progress(done);
+            }
+        }
+        Ok(report)
+    }
+
+    /// Writes what waits, and ends the writer.
+    pub fn close(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            drop(writer.queue.send(Request::Close));
+            if let Some(thread) = writer.thread.take() {
+                drop(thread.join());
+            }
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn fault_of(record: &Record, prev: &[u8; 32]) -> Option<String> {
+    let place = format!("district {}, entry {}", record.district, record.seq);
+    if record.prev != *prev {
+        return Some(format!("{place}: it does not follow the entry before (prev {})", hexadecimal(&record.prev)));
+    }
+    if !record.hash_holds() {
+        return Some(format!("{place}: the entry was changed, its hash is not {}", hexadecimal(&record.hash)));
+    }
+    let said = format!("\"prev\":\"{}\"", hexadecimal(prev));
+    let head = &record.payload[..record.payload.len().min(512)];
+    if !head.windows(said.len()).any(|window| window == said.as_bytes()) {
+        return Some(format!("{place}: the entry itself names another entry before it"));
+    }
+    None
+}
+
+/// What a walk over all segments found.
+struct Walked {
+    heads: BTreeMap<String, Head>,
+    places: Places,
+    last: u64,
+    end: u64,
+    torn_bytes: u64,
+}
+
+fn walk(media: &dyn Media) -> Result<Walked, Error> {
+    let names = media.list().map_err(|reason| Error::disk("list the journal's segments", reason))?;
+    let mut walked = Walked {
+        heads: BTreeMap::new(),
+        places: Places::default(),
+        last: 0,
+        end: segment::HEADER as u64,
+        torn_bytes: 0,
+    };
+    for (index, name) in names.iter().enumerate() {
+        let is_last = index + 1 == names.len();
+        walked.last = number_of(name, walked.last + 1)?;
+        walk_segment(media, name, is_last, &mut walked)?;
+    }
+    Ok(walked)
+}
+
+/// The number in a segment's name; it must be the expected one.
+fn number_of(name: &str, expected: u64) -> Result<u64, Error> {
+    let number = name.strip_suffix(".seg").and_then(|digits| digits.parse::<u64>().ok());
+    match number {
+        Some(number) if number == expected || expected == 1 => Ok(number),
+        _ => Err(Error::Damaged {
+            segment: name.into(),
+            offset: 0,
+            reason: format!("segment {} is missing before it", segment::name(expected)),
+        }),
+    }
+}
+
+fn walk_segment(media: &dyn Media, name: &str, is_last: bool, walked: &mut Walked) -> Result<(), Error> {
+    let mut scan = Scan::open(media, name)?;
+    loop {
+        match scan.next() {
+            Step::Record(record, offset) => {
+                let head = walked.heads.entry(record.district.clone()).or_default();
+                let continues = record.seq == head.seq + 1 && record.prev == head.hash;
+                if !continues && head.seq > 0 || !continues && walked.last == 1 {
+                    let reason = format!(
+                        "district {}, entry {} does not follow entry {}",
+                        record.district, record.seq, head.seq
+                    );
+                    return Err(Error::Damaged { segment: name.into(), offset, reason });
+                }
+                *head = Head { seq: record.seq, hash: record.hash };
+                walked.places.add(&record.district, record.seq, walked.last, offset);
+            }
+            Step::End(offset) => {
+                walked.end = offset;
+                return Ok(());
+            }
+            Step::Bad { offset, followed: false, .. } if is_last => {
+                walked.end = offset;
+                walked.torn_bytes = scan.dirty_bytes();
+                return Ok(());
+            }
+            Step::Bad { offset, reason, followed } => {
+                let behind = if followed { "; whole records stand behind it" } else { "; it is not the last segment" };
+                return Err(Error::Damaged { segment: name.into(), offset, reason: format!("{reason}{behind}") });
+            }
+        }
+    }
+}
+
+fn open_tail(media: &dyn Media, walked: &Walked, options: Options) -> Result<Tail, Error> {
+    let failed = |reason| Error::disk("open the journal's last segment", reason);
+    if walked.last == 0 {
+        return writer::create(media, 1, options.segment_bytes).map_err(failed);
+    }
+    let segment = media.open(&segment::name(walked.last), true).map_err(failed)?;
+    let tail = Tail { number: walked.last, offset: walked.end, segment };
+    // The header may be missing when the crash came right after the segment was made.
+    tail.segment.write_at(&segment::header(walked.last), 0).map_err(failed)?;
+    if walked.torn_bytes > 0 {
+        let zeros = vec![0; usize::try_from(walked.torn_bytes).unwrap_or(usize::MAX)];
+        tail.segment.write_at(&zeros, walked.end).map_err(failed)?;
+        tracing::warn!(target: "muster::journal", bytes = walked.torn_bytes, "a torn tail was cut; it was never acknowledged");
+    }
+    tail.segment.sync().map_err(failed)?;
+    Ok(tail)
+}
+
+/// Durable records of a district, read segment by segment.
+pub struct Records {
+    media: Arc<dyn Media>,
+    district: String,
+    next: u64,
+    last: u64,
+    place: Option<(u64, u64)>,
+    scan: Option<(u64, Scan)>,
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next > self.last {
+            return None;
+        }
+        let found = self.find();
+        if found.is_err() {
+            self.next = u64::MAX;
+        }
+        found.transpose()
+    }
+}
+
+impl Records {
+    fn find(&mut self) -> Result<Option<Record>, Error> {
+        loop {
+            if self.scan.is_none() {
+                let Some((number, offset)) = self.place.take() else { return Ok(None) };
+                let scan = Scan::open(self.media.as_ref(), &segment::name(number))?.at(offset);
+                self.scan = Some((number, scan));
+            }
+            let Some((number, scan)) = &mut self.scan else { return Ok(None) };
+            match scan.next() {
+                Step::Record(record, _) if record.district == self.district && record.seq >= self.next => {
+                    self.next = record.seq + 1;
+                    return Ok(Some(record));
+                }
+                Step::Record(..) => {}
+                Step::End(_) => {
+                    self.place = Some((*number + 1, segment::HEADER as u64));
+                    self.scan = None;
+                }
+                Step::Bad { offset, reason, .. } => {
+                    return Err(Error::Damaged { segment: scan.name.clone(), offset, reason: reason.into() });
+                }
+            }
+        }
+    }
+}

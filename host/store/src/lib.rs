@@ -1,0 +1,21 @@
+//! Storage: the journal that is the truth, the sled view that can be rebuilt, and the vault of exact bytes.
+//!
+//! The only crate that touches the disk or says sled. It knows nothing of events or policies: payloads are bytes.
+
+mod error;
+mod journal;
+mod lock;
+mod media;
+mod record;
+mod segment;
+mod vault;
+mod view;
+mod writer;
+
+pub use error::{AppendError, Error};
+pub use journal::{Head, Journal, Opened, Options, VerifyReport};
+pub use lock::{DataLock, lock};
+pub use media::{Disk, Media, MemoryMedia, Segment};
+pub use record::Record;
+pub use vault::{Vault, VaultError};
+pub use view::{Loaded, View, ViewError};

@@ -1,0 +1,111 @@
+//! The bytes of one record. See `docs/journal-format.md`.
+//!
+//! ```text
+//! length   u32 LE   bytes that follow the checksum
+//! checksum u32 LE   CRC-32C of the bytes that follow it
+//! version  u8       1
+//! name     u8 + …   length and bytes of the district's id
+//! seq      u64 LE
+//! prev     32       hash of the record before, of the same district
+//! hash     32       SHA-256 of the payload
+//! payload  …        one entry as JSON
+//! ```
+
+use sha2::{Digest as _, Sha256};
+
+/// Length and checksum.
+pub(crate) const PREFIX: usize = 8;
+/// What precedes the payload, without prefix and name.
+const FIXED: usize = 1 + 1 + 8 + 32 + 32;
+/// The largest record: far above any entry, far below any segment.
+pub(crate) const RECORD_BYTES_MAX: usize = 16 << 20;
+const VERSION: u8 = 1;
+
+/// One record of a district's chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The district's id, at most 255 bytes.
+    pub district: String,
+    /// Position, from 1.
+    pub seq: u64,
+    /// Hash of the record before; zeros for the first.
+    pub prev: [u8; 32],
+    /// SHA-256 of the payload.
+    pub hash: [u8; 32],
+    /// One entry as JSON.
+    pub payload: Vec<u8>,
+}
+
+/// What the bytes at a place are.
+pub(crate) enum Read {
+    /// A whole record and its length in bytes.
+    Record(Record, usize),
+    /// Zeros or nothing: the journal ends here.
+    End,
+    /// Something else, with the reason.
+    Bad(&'static str),
+}
+
+impl Record {
+    /// Appends the record's bytes.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+        let name = &self.district.as_bytes()[..self.district.len().min(255)];
+        let length = FIXED + name.len() + self.payload.len();
+        bytes.reserve(PREFIX + length);
+        bytes.extend_from_slice(&u32::try_from(length).expect("a record is far below 4 GiB").to_le_bytes());
+        let checksum_at = bytes.len();
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.push(VERSION);
+        bytes.push(u8::try_from(name.len()).expect("cut to 255 above"));
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(&self.seq.to_le_bytes());
+        bytes.extend_from_slice(&self.prev);
+        bytes.extend_from_slice(&self.hash);
+        bytes.extend_from_slice(&self.payload);
+        let checksum = crc32c::crc32c(&bytes[checksum_at + 4..]);
+        bytes[checksum_at..checksum_at + 4].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// Reads the record at the beginning of the bytes.
+    pub(crate) fn read(bytes: &[u8]) -> Read {
+        let Some((prefix, rest)) = bytes.split_at_checked(PREFIX) else {
+            return if bytes.iter().all(|byte| *byte == 0) { Read::End } else { Read::Bad("a cut prefix") };
+        };
+        let length = u32::from_le_bytes(prefix[..4].try_into().expect("four bytes")) as usize;
+        if length == 0 && prefix.iter().all(|byte| *byte == 0) {
+            return Read::End;
+        }
+        if !(FIXED..=RECORD_BYTES_MAX).contains(&length) {
+            return Read::Bad("an impossible length");
+        }
+        let Some(body) = rest.get(..length) else { return Read::Bad("a cut record") };
+        let checksum = u32::from_le_bytes(prefix[4..].try_into().expect("four bytes"));
+        if crc32c::crc32c(body) != checksum {
+            return Read::Bad("a wrong checksum");
+        }
+        Self::parse(body).map_or(Read::Bad("an unknown form"), |record| Read::Record(record, PREFIX + length))
+    }
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let (head, rest) = body.split_at_checked(2)?;
+        if head[0] != VERSION {
+            return None;
+        }
+        let (name, rest) = rest.split_at_checked(usize::from(head[1]))?;
+        let (seq, rest) = rest.split_at_checked(8)?;
+        let (prev, rest) = rest.split_at_checked(32)?;
+        let (hash, payload) = rest.split_at_checked(32)?;
+        Some(Self {
+            district: String::from_utf8(name.to_vec()).ok()?,
+            seq: u64::from_le_bytes(seq.try_into().ok()?),
+            prev: prev.try_into().ok()?,
+            hash: hash.try_into().ok()?,
+            payload: payload.to_vec(),
+        })
+    }
+
+    /// Whether the hash is that of the payload.
+    pub(crate) fn hash_holds(&self) -> bool {
+        Sha256::digest(&self.payload).as_slice() == self.hash
+    }
+}

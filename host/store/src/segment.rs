@@ -1,0 +1,101 @@
+//! Segments: their names, their header, and the walk over their records.
+
+use crate::error::Error;
+use crate::media::{Media, Segment};
+use crate::record::{Read, Record};
+
+/// What a segment begins with: a magic word, the format version, the segment's number.
+pub(crate) const HEADER: usize = 24;
+const MAGIC: &[u8; 8] = b"MUSTERJ1";
+
+/// The file name of a segment.
+pub(crate) fn name(number: u64) -> String {
+    format!("{number:020}.seg")
+}
+
+/// The header of a segment.
+pub(crate) fn header(number: u64) -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    bytes[16..24].copy_from_slice(&number.to_le_bytes());
+    bytes
+}
+
+/// A segment held in memory for reading.
+pub(crate) struct Scan {
+    pub(crate) name: String,
+    bytes: Vec<u8>,
+    offset: usize,
+}
+
+/// What a walk found next.
+pub(crate) enum Step {
+    /// A record at this offset.
+    Record(Record, u64),
+    /// The records end here; zeros follow.
+    End(u64),
+    /// Something that is no record.
+    Bad {
+        /// Where.
+        offset: u64,
+        /// What.
+        reason: &'static str,
+        /// Whether a whole record stands somewhere behind it: then it is no torn tail.
+        followed: bool,
+    },
+}
+
+impl Scan {
+    /// Reads a segment and checks its header. A segment that is all zeros was made just before a crash: it is empty.
+    pub(crate) fn open(media: &dyn Media, name: &str) -> Result<Self, Error> {
+        let segment = media.open(name, false).map_err(|reason| Error::disk(format!("open {name}"), reason))?;
+        let bytes = read_all(segment.as_ref()).map_err(|reason| Error::disk(format!("read {name}"), reason))?;
+        let head = &bytes[..bytes.len().min(HEADER)];
+        let blank = head.iter().all(|byte| *byte == 0);
+        if !blank && !head.starts_with(MAGIC) {
+            let reason = "the header is not that of a journal segment".into();
+            return Err(Error::Damaged { segment: name.into(), offset: 0, reason });
+        }
+        Ok(Self { name: name.into(), bytes, offset: HEADER })
+    }
+
+    pub(crate) fn at(mut self, offset: u64) -> Self {
+        self.offset = usize::try_from(offset).unwrap_or(usize::MAX).max(HEADER);
+        self
+    }
+
+    pub(crate) fn next(&mut self) -> Step {
+        let here = self.offset as u64;
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        match Record::read(rest) {
+            Read::Record(record, length) => {
+                self.offset += length;
+                Step::Record(record, here)
+            }
+            Read::End if rest.iter().all(|byte| *byte == 0) => Step::End(here),
+            Read::End => Step::Bad { offset: here, reason: "zeros before later data", followed: self.record_behind() },
+            Read::Bad(reason) => Step::Bad { offset: here, reason, followed: self.record_behind() },
+        }
+    }
+
+    /// Whether a whole record begins anywhere behind this place.
+    fn record_behind(&self) -> bool {
+        let rest = self.bytes.get(self.offset + 1..).unwrap_or_default();
+        (0..rest.len()).any(|place| rest[place] != 0 && matches!(Record::read(&rest[place..]), Read::Record(..)))
+    }
+
+    /// How many bytes from here on are not zero at the end.
+    pub(crate) fn dirty_bytes(&self) -> u64 {
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
+    }
+}
+
+fn read_all(segment: &dyn Segment) -> std::io::Result<Vec<u8>> {
+    let length = usize::try_from(segment.len()?).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    let count = segment.read_at(&mut bytes, 0)?;
+    bytes.truncate(count);
+    Ok(bytes)
+}

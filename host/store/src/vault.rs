@@ -1,0 +1,126 @@
+//! The vault: exact bytes of packages and settings, by their SHA-256. Durable before the entry that names them.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// Why bytes cannot be kept or given.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The disk refused.
+    #[error("{what}: {reason}")]
+    Disk {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The bytes are not there.
+    #[error("the vault holds no bytes with digest {0}; restore them from a backup")]
+    Missing(String),
+    /// The bytes are not those of their name.
+    #[error("the vault's bytes with digest {0} were changed; restore them from a backup")]
+    Changed(String),
+}
+
+/// A folder of exact bytes.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    folder: PathBuf,
+}
+
+impl Vault {
+    /// The vault in a folder, which is made if need be.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, VaultError> {
+        std::fs::create_dir_all(folder).map_err(|reason| disk(folder, reason))?;
+        Ok(Self { folder: folder.into() })
+    }
+
+    /// Keeps bytes and gives their digest. Keeping them twice changes nothing.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is half kept.
+    pub fn put(&self, bytes: &[u8]) -> Result<[u8; 32], VaultError> {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let (folder, file) = self.place(&digest);
+        if file.exists() && self.get(&digest).is_ok() {
+            return Ok(digest);
+        }
+        let keep = || {
+            std::fs::create_dir_all(&folder)?;
+            let fresh = file.with_extension("new");
+            let mut handle = File::create(&fresh)?;
+            handle.write_all(bytes)?;
+            handle.sync_all()?;
+            std::fs::rename(&fresh, &file)?;
+            File::open(&folder)?.sync_all()?;
+            File::open(&self.folder)?.sync_all()
+        };
+        keep().map_err(|reason| disk(&file, reason))?;
+        Ok(digest)
+    }
+
+    /// The bytes with this digest, checked.
+    ///
+    /// # Errors
+    /// When they are missing, changed, or the disk refuses.
+    pub fn get(&self, digest: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
+        let (_, file) = self.place(digest);
+        let bytes = match std::fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(reason) if reason.kind() == std::io::ErrorKind::NotFound => {
+                return Err(VaultError::Missing(hexadecimal(digest)));
+            }
+            Err(reason) => return Err(disk(&file, reason)),
+        };
+        if Sha256::digest(&bytes).as_slice() == digest {
+            Ok(bytes)
+        } else {
+            Err(VaultError::Changed(hexadecimal(digest)))
+        }
+    }
+
+    fn place(&self, digest: &[u8; 32]) -> (PathBuf, PathBuf) {
+        let name = hexadecimal(digest);
+        let folder = self.folder.join(&name[..2]);
+        let file = folder.join(format!("{name}.bin"));
+        (folder, file)
+    }
+}
+
+fn disk(place: &Path, reason: std::io::Error) -> VaultError {
+    VaultError::Disk { what: place.display().to_string(), reason }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_bytes_are_never_given() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = Vault::open(folder.path()).expect("a vault");
+        let digest = vault.put(b"policy").expect("kept");
+        assert_eq!(vault.put(b"policy").expect("kept again"), digest);
+        assert_eq!(vault.get(&digest).expect("given"), b"policy");
+        std::fs::write(vault.place(&digest).1, b"other").expect("tampered");
+        assert!(matches!(vault.get(&digest), Err(VaultError::Changed(_))));
+        assert!(matches!(vault.get(&[7; 32]), Err(VaultError::Missing(_))));
+        assert_eq!(vault.put(b"policy").expect("healed"), digest);
+        assert_eq!(vault.get(&digest).expect("given again"), b"policy");
+    }
+}

@@ -1,0 +1,189 @@
+//! The one thread that writes. It takes what waits, writes it with one call, syncs, and answers in order: the running
+//! sync is the batching window. After any failed write or sync it never acknowledges again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::{AppendError, Error};
+use crate::journal::{Head, Places, Shared};
+use crate::media::{Media, Segment};
+use crate::record::Record;
+use crate::segment;
+
+/// Requests that may wait. Above, the appender waits: that is the back-pressure on the shards.
+const QUEUE_MAX: usize = 4_096;
+/// Bytes that one commit takes: enough to fill a disk's write, small enough to answer soon.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// Called once the records are durable, or will never be.
+pub(crate) type Done = Box<dyn FnOnce(Result<(), AppendError>) + Send>;
+
+pub(crate) enum Request {
+    Append(Vec<Record>, Done),
+    Close,
+}
+
+/// A handle to the thread.
+pub(crate) struct Writer {
+    pub(crate) queue: Sender<Request>,
+    pub(crate) thread: Option<JoinHandle<()>>,
+}
+
+/// Where the next record goes.
+pub(crate) struct Tail {
+    pub(crate) number: u64,
+    pub(crate) offset: u64,
+    pub(crate) segment: Box<dyn Segment>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        media: Arc<dyn Media>,
+        tail: Tail,
+        shared: Arc<RwLock<Shared>>,
+        segment_bytes: u64,
+    ) -> Result<Self, Error> {
+        let (queue, requests) = bounded(QUEUE_MAX);
+        let heads = shared.read().expect("no holder panics").heads.clone();
+        let thread = Thread { media, tail, shared, segment_bytes, heads, buffer: Vec::new() };
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || thread.run(&requests));
+        Ok(Self { queue, thread: Some(thread.map_err(|reason| Error::disk("start the journal's thread", reason))?) })
+    }
+}
+
+struct Thread {
+    media: Arc<dyn Media>,
+    tail: Tail,
+    shared: Arc<RwLock<Shared>>,
+    segment_bytes: u64,
+    /// Heads with what is in the buffer; the shared ones are durable.
+    heads: BTreeMap<String, Head>,
+    buffer: Vec<u8>,
+}
+
+/// What one commit will answer.
+#[derive(Default)]
+struct Batch {
+    answers: Vec<(Done, Result<(), AppendError>)>,
+    places: Vec<(String, u64, u64, u64)>,
+}
+
+impl Thread {
+    fn run(mut self, requests: &Receiver<Request>) {
+        let mut poisoned: Option<Arc<str>> = None;
+        while let Ok(first) = requests.recv() {
+            let mut batch = Batch::default();
+            self.buffer.clear();
+            let mut next = Some(first);
+            let mut closing = false;
+            while let Some(request) = next {
+                match request {
+                    Request::Close => closing = true,
+                    Request::Append(records, done) => match &poisoned {
+                        Some(reason) => done(Err(AppendError::Poisoned(Arc::clone(reason)))),
+                        None => self.take(records, done, &mut batch),
+                    },
+                }
+                let room = self.buffer.len() < BATCH_BYTES && !closing;
+                next = if room { requests.try_recv().ok() } else { None };
+            }
+            if poisoned.is_none()
+                && let Err(error) = self.commit(&batch)
+            {
+                poisoned = Some(error.to_string().into());
+                tracing::error!(target: "muster::journal", %error, "the journal stopped: nothing is acknowledged any more");
+            }
+            self.answer(batch, poisoned.as_ref());
+            if closing {
+                return;
+            }
+        }
+    }
+
+    /// Takes a request into the batch, if its records continue their districts' chains.
+    fn take(&mut self, records: Vec<Record>, done: Done, batch: &mut Batch) {
+        let broken = records.iter().try_fold(BTreeMap::new(), |mut fresh: BTreeMap<&str, Head>, record| {
+            let head = fresh.get(record.district.as_str()).or_else(|| self.heads.get(&record.district));
+            let head = head.copied().unwrap_or_default();
+            if record.seq != head.seq + 1 || record.prev != head.hash {
+                let (district, given) = (record.district.clone(), record.seq.saturating_sub(1));
+                return Err(AppendError::Head { district, given, head: head.seq });
+            }
+            fresh.insert(&record.district, Head { seq: record.seq, hash: record.hash });
+            Ok(fresh)
+        });
+        if let Err(error) = broken {
+            batch.answers.push((done, Err(error)));
+            return;
+        }
+        for record in &records {
+            let offset = self.tail.offset + self.buffer.len() as u64;
+            batch.places.push((record.district.clone(), record.seq, self.tail.number, offset));
+            record.write(&mut self.buffer);
+            self.heads.insert(record.district.clone(), Head { seq: record.seq, hash: record.hash });
+        }
+        batch.answers.push((done, Ok(())));
+    }
+
+    fn commit(&mut self, batch: &Batch) -> std::io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.tail.segment.write_at(&self.buffer, self.tail.offset)?;
+        self.tail.segment.sync()?;
+        self.tail.offset += self.buffer.len() as u64;
+        {
+            let mut shared = self.shared.write().expect("no holder panics");
+            shared.heads.clone_from(&self.heads);
+            for (district, seq, number, offset) in &batch.places {
+                shared.places.add(district, *seq, *number, *offset);
+            }
+        }
+        if self.tail.offset >= self.segment_bytes { self.roll() } else { Ok(()) }
+    }
+
+    fn roll(&mut self) -> std::io::Result<()> {
+        let number = self.tail.number + 1;
+        self.tail = create(self.media.as_ref(), number, self.segment_bytes)?;
+        let free = self.media.free_bytes();
+        self.shared.write().expect("no holder panics").free_bytes = free;
+        Ok(())
+    }
+
+    fn answer(&self, batch: Batch, poisoned: Option<&Arc<str>>) {
+        for (done, verdict) in batch.answers {
+            match poisoned {
+                Some(reason) => done(Err(AppendError::Poisoned(Arc::clone(reason)))),
+                None => done(verdict),
+            }
+        }
+    }
+}
+
+/// Makes a segment and its header, durably.
+pub(crate) fn create(media: &dyn Media, number: u64, bytes: u64) -> std::io::Result<Tail> {
+    let segment = media.create(&segment::name(number), bytes)?;
+    segment.write_at(&segment::header(number), 0)?;
+    segment.sync()?;
+    Ok(Tail { number, offset: segment::HEADER as u64, segment })
+}
+
+/// Where records stand; every so many of a district are remembered, the rest is found by walking.
+impl Places {
+    const EVERY: u64 = 256;
+
+    pub(crate) fn add(&mut self, district: &str, seq: u64, segment: u64, offset: u64) {
+        if seq % Self::EVERY == 1 {
+            self.by_district.entry(district.into()).or_default().insert(seq, (segment, offset));
+        }
+    }
+
+    /// The nearest remembered place at or before a position.
+    pub(crate) fn before(&self, district: &str, seq: u64) -> Option<(u64, u64)> {
+        let places = self.by_district.get(district)?;
+        places.range(..=seq).next_back().map(|(_, place)| *place)
+    }
+}
