@@ -1,0 +1,111 @@
+//! One district: its state, its policies, and the plain function that decides a batch.
+//!
+//! No thread and no channel here, so that the same code serves the live host, a play and a simulation.
+
+use std::sync::Arc;
+
+use muster_kernel::record::{Activation, Entry, Fact, Receipt};
+use muster_kernel::role::LogLine;
+use muster_kernel::step::{Input, Step, step};
+use muster_kernel::{Digest, DistrictId, Event, Instant, Role, State};
+use muster_sandbox::{Bound, PolicySet};
+use muster_store::Record;
+
+/// An entry that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The entry.
+    pub entry: Entry,
+    /// Its hash.
+    pub hash: Digest,
+}
+
+/// What a batch of decisions leaves: records to be made durable, and what may be said once they are.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) records: Vec<Record>,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) entries: Vec<Arc<Committed>>,
+}
+
+/// A district in memory.
+pub(crate) struct District {
+    pub(crate) id: DistrictId,
+    pub(crate) state: Arc<State>,
+    pub(crate) policies: PolicySet,
+    /// How often the fallback answered since the start, by role.
+    pub(crate) fallbacks: std::collections::BTreeMap<Role, u64>,
+}
+
+/// A policy ready to be bound.
+pub(crate) struct Install {
+    pub(crate) activation: Activation,
+    pub(crate) bound: Bound,
+}
+
+impl District {
+    pub(crate) fn new(id: DistrictId, state: State, policies: PolicySet) -> Self {
+        Self { id, state: Arc::new(state), policies, fallbacks: std::collections::BTreeMap::new() }
+    }
+
+    /// Decides on an event that arrived at this instant: first the timers that fell due before it, then the event.
+    /// The event's receipt is the last one of the outcome.
+    pub(crate) fn event(&mut self, now: Instant, event: Event, outcome: &mut Outcome) {
+        self.timers_before(now, outcome);
+        self.decide(now, Input::Event(event), outcome);
+    }
+
+    /// Fires every timer that fell due strictly before an instant, each at its own instant or now, whichever is later.
+    pub(crate) fn timers_before(&mut self, now: Instant, outcome: &mut Outcome) {
+        while let Some(due) = self.state.next_due().filter(|due| *due < now) {
+            self.decide(due, Input::Timer, outcome);
+        }
+    }
+
+    /// Fires every timer that is due at an instant.
+    pub(crate) fn timers_at(&mut self, now: Instant, outcome: &mut Outcome) {
+        while let Some(due) = self.state.next_due().filter(|due| *due <= now) {
+            self.decide(due, Input::Timer, outcome);
+        }
+    }
+
+    /// Binds a policy, from the next event on.
+    pub(crate) fn install(&mut self, now: Instant, install: Install, outcome: &mut Outcome) {
+        let role = install.activation.role;
+        self.decide(now, Input::Activate(install.activation), outcome);
+        self.policies.bind(role, install.bound);
+    }
+
+    pub(crate) fn decide(&mut self, now: Instant, input: Input, outcome: &mut Outcome) {
+        let step = step(&mut self.state, now, input, &mut self.policies);
+        self.note(&step);
+        let Step { entry, payload, hash, receipt, .. } = step;
+        outcome.records.push(Record {
+            district: self.id.to_string(),
+            seq: entry.seq,
+            prev: entry.prev.0,
+            hash: hash.0,
+            payload,
+        });
+        outcome.receipts.push(receipt);
+        outcome.entries.push(Arc::new(Committed { entry, hash }));
+    }
+
+    /// Tells the operator what the policies logged and where the fallback answered.
+    fn note(&mut self, step: &Step) {
+        for (role, LogLine { severity, message }) in &step.log {
+            tracing::debug!(target: "muster::policy", district = %self.id, %role, %severity, message);
+        }
+        for fact in &step.entry.facts {
+            if let Fact::PolicyFailed { role, failure, .. } = fact {
+                *self.fallbacks.entry(*role).or_default() += 1;
+                let detail = step.entry.calls.iter().rev().find(|call| call.role == *role);
+                let detail = detail.and_then(|call| call.detail.as_deref()).unwrap_or_default();
+                tracing::warn!(
+                    target: "muster::policy", district = %self.id, seq = step.entry.seq, %role, ?failure, detail,
+                    "a policy failed; the fallback answered"
+                );
+            }
+        }
+    }
+}

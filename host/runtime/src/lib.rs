@@ -1,0 +1,18 @@
+//! The runtime: one actor per district around the pure kernel, on shard threads, over one journal.
+//!
+//! It gathers what waits, lets the kernel decide, makes the entry durable, and only then answers. It holds the clock and
+//! the threads; it makes no decision of its own and speaks no HTTP.
+
+mod clock;
+pub mod cloudevent;
+mod district;
+pub mod folder;
+mod open;
+pub mod output;
+pub mod play;
+mod reload;
+mod view_keeper;
+
+pub use clock::{Clock, RealClock, VirtualClock};
+pub use district::Committed;
+pub use open::OpenError;

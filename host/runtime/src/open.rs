@@ -1,0 +1,199 @@
+//! Bringing a district up: view, then journal, then the policies that the journal says are in force.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use muster_kernel::record::{Activation, Entry};
+use muster_kernel::settings::Settings;
+use muster_kernel::{Digest, DistrictId, Role, State, fold, snapshot};
+use muster_packages::Package;
+use muster_sandbox::{Bound, Capabilities, CompileError, Engine, PolicySet};
+use muster_store::{Journal, Vault, VaultError, View};
+
+use crate::district::{District, Install};
+use crate::folder::{BoundFiles, FolderError};
+
+/// Why a district cannot be brought up.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] muster_store::Error),
+    /// The journal refused an entry.
+    #[error(transparent)]
+    Append(#[from] muster_store::AppendError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The view.
+    #[error(transparent)]
+    View(#[from] muster_store::ViewError),
+    /// The sandbox.
+    #[error(transparent)]
+    Engine(#[from] muster_sandbox::EngineError),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A package cannot be compiled.
+    #[error("{package}: {reason}")]
+    Compile {
+        /// The package.
+        package: String,
+        /// Why.
+        reason: CompileError,
+    },
+    /// A package does not answer for the role that it is bound to.
+    #[error("{package} answers for {offered}, not for {role}; bind it to what it answers for")]
+    Role {
+        /// The package.
+        package: String,
+        /// What it answers for.
+        offered: String,
+        /// What it is bound to.
+        role: Role,
+    },
+    /// An entry cannot be read.
+    #[error("entry {seq} of district {district} cannot be read: {reason}")]
+    Entry {
+        /// The district.
+        district: DistrictId,
+        /// The position.
+        seq: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A district was given twice.
+    #[error("district {0} is named by two folders")]
+    Twice(DistrictId),
+    /// The machine.
+    #[error("{what}: {reason}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// No folder was given.
+    #[error("no district folder is given")]
+    NoDistrict,
+    /// A file of the play.
+    #[error("{file}, line {line}: {reason}")]
+    Stream {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What the parts of a host need of one another while a district is brought up.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) vault: Vault,
+    pub(crate) view: Option<View>,
+}
+
+impl Parts {
+    /// A district as its journal left it, with the policies that were in force.
+    pub(crate) fn bring_up(&self, id: &DistrictId) -> Result<District, OpenError> {
+        let mut state = self.from_view(id).unwrap_or_default();
+        let begun = state.core.seq;
+        for record in self.journal.read(id.as_str(), begun + 1) {
+            let record = record?;
+            let unreadable = |reason: String| OpenError::Entry { district: id.clone(), seq: record.seq, reason };
+            let entry = Entry::from_bytes(&record.payload).map_err(|reason| unreadable(reason.to_string()))?;
+            fold::fold(&mut state, &entry, Digest(record.hash));
+        }
+        tracing::info!(target: "muster::open", district = %id, from_view = begun, seq = state.core.seq, "state restored");
+        let mut policies = PolicySet::new(self.engine.clone());
+        for (role, activation) in &state.core.policies {
+            match self.from_vault(activation) {
+                Ok(bound) => policies.bind(*role, bound),
+                // The role is answered by the fallback, loudly, until a good policy is bound again.
+                Err(error) => {
+                    tracing::error!(target: "muster::open", district = %id, %role, %error, "the policy in force cannot be loaded");
+                }
+            }
+        }
+        Ok(District::new(id.clone(), state, policies))
+    }
+
+    /// The view's state, if it is whole and does not run ahead of the journal.
+    fn from_view(&self, id: &DistrictId) -> Option<State> {
+        let view = self.view.as_ref()?;
+        let discard = |reason: &str| {
+            tracing::warn!(target: "muster::view", district = %id, reason, "the view is not used; the journal rebuilds it");
+            if let Err(error) = view.forget(id.as_str()) {
+                tracing::warn!(target: "muster::view", district = %id, %error, "the view could not be forgotten");
+            }
+            None
+        };
+        let loaded = match view.load(id.as_str()) {
+            Ok(loaded) => loaded?,
+            Err(error) => return discard(&error.to_string()),
+        };
+        if loaded.version != snapshot::VERSION {
+            return discard("it is of another version");
+        }
+        match self.journal.record(id.as_str(), loaded.position.seq) {
+            Ok(Some(record)) if record.hash == loaded.position.hash => {}
+            Ok(_) => return discard("it reflects an entry that the journal does not hold"),
+            Err(error) => return discard(&error.to_string()),
+        }
+        match snapshot::load(loaded.items.into_iter()) {
+            Ok(state) if state.core.seq == loaded.position.seq => Some(state),
+            Ok(_) => discard("its items are of another position"),
+            Err(error) => discard(&error.to_string()),
+        }
+    }
+
+    fn from_vault(&self, activation: &Activation) -> Result<Bound, OpenError> {
+        let bytes = self.vault.get(&activation.package.0)?;
+        let settings = self.vault.get(&activation.settings.0)?;
+        let settings: Settings = serde_json::from_slice(&settings).map_err(|reason| OpenError::System {
+            what: format!("settings {}", activation.settings.short()),
+            reason: reason.into(),
+        })?;
+        let compiled = self.engine.compile(&bytes);
+        let program = compiled.map_err(|reason| OpenError::Compile { package: activation.name.clone(), reason })?;
+        let granted = program.imports().and(Capabilities::all());
+        Ok(Bound {
+            program,
+            package: activation.package,
+            settings: Arc::new(settings),
+            settings_digest: activation.settings,
+            granted,
+        })
+    }
+
+    /// Compiles what a folder binds to a role, and keeps its exact bytes before any entry can name them.
+    pub(crate) fn prepare(&self, role: Role, files: &BoundFiles) -> Result<Install, OpenError> {
+        let Package { manifest, bytes, digest } = &files.package;
+        let name = format!("{} {}", manifest.id, manifest.version);
+        let compiled = self.engine.compile(bytes);
+        let program = compiled.map_err(|reason| OpenError::Compile { package: name.clone(), reason })?;
+        let roles = program.roles();
+        if !roles.contains(&role) {
+            let offered: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            return Err(OpenError::Role { package: name, offered: offered.join(", "), role });
+        }
+        self.vault.put(bytes)?;
+        self.vault.put(&files.settings_bytes)?;
+        let granted = program.imports().and(Capabilities::all());
+        let activation = Activation {
+            role,
+            name: manifest.id.clone(),
+            version: manifest.version.clone(),
+            package: *digest,
+            settings: files.settings_digest,
+            engine: self.engine.identity().into(),
+        };
+        let settings = Arc::new(files.settings.clone());
+        let bound = Bound { program, package: *digest, settings, settings_digest: files.settings_digest, granted };
+        Ok(Install { activation, bound })
+    }
+}
