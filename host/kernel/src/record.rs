@@ -302,7 +302,7 @@ pub enum Fact {
         callout: CalloutId,
         incident: Option<IncidentId>,
         party: Party,
-        at: Instant,
+        occurred: Instant,
         after: Milliseconds,
         due: Option<Instant>,
         on_time: bool,
@@ -316,7 +316,7 @@ pub enum Fact {
         party: Party,
         unit: Option<String>,
         headcount: Option<i64>,
-        at: Instant,
+        occurred: Instant,
         after: Milliseconds,
         due: Option<Instant>,
         on_time: bool,
@@ -347,7 +347,7 @@ pub enum Fact {
     MeasureOverdue {
         measure: MeasureId,
         incident: Option<IncidentId>,
-        kind: String,
+        measure_kind: String,
         node: NodeCode,
         due: Instant,
         /// Which step of the ladder, from 0.
@@ -373,7 +373,7 @@ pub enum Fact {
     MeasureEffective {
         measure: MeasureId,
         incident: Option<IncidentId>,
-        kind: String,
+        measure_kind: String,
         node: NodeCode,
         because: Because,
     },
@@ -386,7 +386,7 @@ pub enum Fact {
     TaskOpened { task: TaskId, incident: Option<IncidentId>, order: TaskOrder, because: Because },
     /// Work moved on.
     #[serde(rename = "task.updated")]
-    TaskUpdated { task: TaskId, incident: Option<IncidentId>, state: String, at: Instant, by: String },
+    TaskUpdated { task: TaskId, incident: Option<IncidentId>, state: String, occurred: Instant, by: String },
     /// Work is not done in time.
     #[serde(rename = "task.overdue")]
     TaskOverdue { task: TaskId, incident: Option<IncidentId>, due: Instant, because: Because },
@@ -455,7 +455,7 @@ pub enum Fact {
         report: Option<ReportId>,
         incident: Option<IncidentId>,
         report_kind: String,
-        at: Instant,
+        occurred: Instant,
         by: String,
     },
     /// A report did not come in time.
@@ -477,14 +477,14 @@ pub enum Fact {
 
     /// Service began.
     #[serde(rename = "service.started")]
-    ServiceStarted { service: String, incident: Option<IncidentId>, team: String, headcount: u32, at: Instant },
+    ServiceStarted { service: String, incident: Option<IncidentId>, team: String, headcount: u32, occurred: Instant },
     /// Service ended and was verified.
     #[serde(rename = "service.settled")]
     ServiceSettled { incident: Option<IncidentId>, service: Service, awards: Vec<Award> },
 
     /// A timer of a policy.
     #[serde(rename = "timer.set")]
-    TimerSet { incident: Option<IncidentId>, role: Role, key: String, at: Instant, details: Vec<Attribute> },
+    TimerSet { incident: Option<IncidentId>, role: Role, key: String, due: Instant, details: Vec<Attribute> },
     /// A timer of a policy ended early.
     #[serde(rename = "timer.cancelled")]
     TimerCancelled { incident: Option<IncidentId>, role: Role, key: String },
@@ -493,7 +493,7 @@ pub enum Fact {
     MemorySet { incident: IncidentId, role: Role, key: String, value: Value },
     /// Something that only the policy and its readers know.
     #[serde(rename = "custom.recorded")]
-    CustomRecorded { incident: Option<IncidentId>, kind: String, details: Vec<Attribute>, because: Because },
+    CustomRecorded { incident: Option<IncidentId>, custom_kind: String, details: Vec<Attribute>, because: Because },
 }
 
 /// What the sender gets back once the entry is durable.

@@ -7,12 +7,15 @@ mod clock;
 pub mod cloudevent;
 mod district;
 pub mod folder;
+mod host;
 mod open;
 pub mod output;
 pub mod play;
 mod reload;
+mod shard;
 mod view_keeper;
 
 pub use clock::{Clock, RealClock, VirtualClock};
 pub use district::Committed;
+pub use host::{DistrictStatus, Host, HostError, HostOptions, PolicyStatus, QueryError, SubmitError};
 pub use open::OpenError;

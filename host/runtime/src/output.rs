@@ -42,10 +42,35 @@ fn body(fact: &Fact, state: &State) -> Map<String, Json> {
         fields.insert("incident".into(), json!(name));
         fields.insert("incident_id".into(), json!(id));
     }
+    if !fields.contains_key("node")
+        && let Some(node) = node_of(&fields, state)
+    {
+        fields.insert("node".into(), node);
+    }
     if let Some(because) = fields.get_mut("because") {
         *because = reason(because);
     }
     fields
+}
+
+/// The node that a fact is about: of what it orders, else of its incident.
+fn node_of(fields: &Map<String, Json>, state: &State) -> Option<Json> {
+    const PLACES: [&str; 8] = [
+        "/order/node",
+        "/order/caller",
+        "/duty/node",
+        "/request/node",
+        "/proposal/measure/node",
+        "/warning/node",
+        "/party/post/node",
+        "/party/department/node",
+    ];
+    let fields = Json::Object(fields.clone());
+    let ordered = PLACES.iter().find_map(|place| fields.pointer(place)).cloned();
+    ordered.or_else(|| {
+        let (_, row) = facts::find_incident(state, fields.get("incident_id")?.as_str()?)?;
+        Some(json!(row.node))
+    })
 }
 
 /// The name that people outside gave, when there is one.

@@ -96,8 +96,12 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         Fact::ModeSet { node, scheme, mode, .. } => record::mode(state, moment, node, scheme, *mode),
         Fact::CalloutIssued { .. } => callout::issued(state, fact),
         Fact::CalloutNamed { callout, name } => callout::named(state, callout, name),
-        Fact::CalloutAcknowledged { callout, party, at, .. } => callout::acknowledged(state, callout, party, *at),
-        Fact::CalloutReportedIn { callout, party, at, .. } => callout::reported_in(state, callout, party, *at),
+        Fact::CalloutAcknowledged { callout, party, occurred, .. } => {
+            callout::acknowledged(state, callout, party, *occurred);
+        }
+        Fact::CalloutReportedIn { callout, party, occurred, .. } => {
+            callout::reported_in(state, callout, party, *occurred);
+        }
         Fact::CalloutEscalated { .. } => callout::escalated(state, fact),
         Fact::CalloutReleased { callout, party, .. } => callout::released(state, moment, callout, party),
         Fact::MeasureProposed { .. } => measure::proposed(state, fact),
@@ -115,14 +119,16 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         Fact::ReportRequired { report, incident, duty, .. } => {
             record::report_required(state, report, incident.as_ref(), duty);
         }
-        Fact::ReportSubmitted { report: Some(report), at, .. } => record::report_submitted(state, report, *at),
+        Fact::ReportSubmitted { report: Some(report), occurred, .. } => {
+            record::report_submitted(state, report, *occurred);
+        }
         Fact::FindingRaised { finding, incident, order, .. } => {
             record::finding(state, moment, finding, incident.as_ref(), order);
         }
         Fact::ServiceStarted { .. } => record::service_started(state, fact),
         Fact::ServiceSettled { service, .. } => record::service_settled(state, service),
-        Fact::TimerSet { incident, role, key, at, details } => {
-            timers::set_policy(state, incident.as_ref(), *role, key, *at, details);
+        Fact::TimerSet { incident, role, key, due, details } => {
+            timers::set_policy(state, incident.as_ref(), *role, key, *due, details);
         }
         Fact::TimerCancelled { incident, role, key } => {
             timers::remove(state, &timers::policy(incident.as_ref(), *role, key))

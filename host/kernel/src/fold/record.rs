@@ -54,14 +54,14 @@ pub(super) fn finding(
 }
 
 pub(super) fn service_started(state: &mut State, fact: &Fact) {
-    let Fact::ServiceStarted { service, incident, team, headcount, at } = fact else { return };
+    let Fact::ServiceStarted { service, incident, team, headcount, occurred } = fact else { return };
     let row = Service {
         id: service.clone(),
         team: Some(team.clone()),
         person: None,
         headcount: *headcount,
-        started: *at,
-        ended: *at,
+        started: *occurred,
+        ended: *occurred,
         task: None,
         incident: incident.as_ref().map(|incident| incident.as_str().to_owned()),
         hazardous: false,

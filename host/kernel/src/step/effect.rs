@@ -109,14 +109,16 @@ impl Deciding<'_> {
                 incident,
                 role: Role::Escalation,
                 key: timer.key,
-                at: timer.at,
+                due: timer.at,
                 details: timer.details,
             }),
             Act::CancelTimer(key) => self.record(Fact::TimerCancelled { incident, role: Role::Escalation, key }),
             Act::RaiseFinding(order) => self.finding(incident, order, because),
             Act::RecordFigure(figure) => self.figure(incident, figure),
             Act::Relate(parent) => self.relate(&parent, because),
-            Act::Custom { kind, details } => self.record(Fact::CustomRecorded { incident, kind, details, because }),
+            Act::Custom { kind, details } => {
+                self.record(Fact::CustomRecorded { incident, custom_kind: kind, details, because });
+            }
         }
     }
 

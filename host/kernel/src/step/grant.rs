@@ -9,7 +9,7 @@ use crate::role::discretion::{Answer, Subject, Verdict};
 use crate::{GrantId, NodeCode, Role, facts, roster};
 
 impl Deciding<'_> {
-    /// Gives powers to each grantee that does not yet hold them under the same key.
+    /// Gives powers to each grantee that does not yet hold them under the same key, from whatever incident.
     pub(super) fn grant(&mut self, order: GrantOrder, because: Because) {
         if !self.may_grant(&order) {
             return;
@@ -48,7 +48,7 @@ impl Deciding<'_> {
         let now = self.now();
         let held = self.state.index.grants_of.get(node).into_iter().flatten();
         held.filter_map(|id| self.state.grants.get(id))
-            .any(|grant| grant.key == order.key && grant.incident == self.incident && grant.expires > now)
+            .any(|grant| grant.key == order.key && grant.powers == order.powers && grant.expires > now)
     }
 
     fn give(&mut self, node: &NodeCode, order: &GrantOrder, because: &Because) {
@@ -95,8 +95,8 @@ impl Deciding<'_> {
         let Some(row) = self.state.grants.get(grant).cloned() else { return };
         let because = Because::new(
             "host:grant-expired",
-            format!("授权到期,自 {} 起生效的权限至此终止", row.starts),
-            format!("the grant in force since {} reached its expiry", row.starts),
+            format!("授权到期,自 {} 起生效的权限至此终止", self.local(row.starts)),
+            format!("the grant in force since {} reached its expiry", self.local(row.starts)),
         );
         self.record(Fact::GrantExpired { grant: grant.clone(), incident: row.incident, node: row.node, because });
     }

@@ -151,7 +151,7 @@ impl Deciding<'_> {
         self.record(Fact::MeasureOverdue {
             measure: measure.clone(),
             incident: row.incident.clone(),
-            kind: row.order.kind.clone(),
+            measure_kind: row.order.kind.clone(),
             node: row.order.node.clone(),
             due,
             rung: u32::try_from(rung).unwrap_or(u32::MAX),
@@ -169,7 +169,7 @@ impl Deciding<'_> {
         self.record(Fact::MeasureEffective {
             measure: measure.clone(),
             incident: row.incident,
-            kind: row.order.kind.clone(),
+            measure_kind: row.order.kind.clone(),
             node: row.order.node,
             because: Because::new("host:scheduled", "按既定时间生效", "takes effect at its set time"),
         });

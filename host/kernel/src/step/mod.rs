@@ -222,6 +222,11 @@ impl Deciding<'_> {
         self.moment.at
     }
 
+    /// An instant as people in the district read it.
+    fn local(&self, instant: Instant) -> String {
+        instant.to_local_text(self.state.charter().map_or(0, |charter| charter.utc_offset_seconds))
+    }
+
     /// Keeps what is recorded of a call and hands on its answer.
     fn asked<T>(&mut self, role: Role, asked: Asked<T>) -> Result<T, crate::role::Failure> {
         self.log.extend(asked.log.into_iter().map(|line| (role, line)));

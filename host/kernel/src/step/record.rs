@@ -75,7 +75,13 @@ impl Deciding<'_> {
         let task = TaskId::from(required(event, "task")?);
         let word = required(event, "state")?.to_string();
         let incident = self.state.tasks.get(&task).map_or(self.incident.clone(), |row| row.incident.clone());
-        self.record(Fact::TaskUpdated { task, incident, state: word, at: event.occurred, by: event.source.clone() });
+        self.record(Fact::TaskUpdated {
+            task,
+            incident,
+            state: word,
+            occurred: event.occurred,
+            by: event.source.clone(),
+        });
         Ok(())
     }
 
@@ -120,7 +126,7 @@ impl Deciding<'_> {
             report,
             incident: located.incident.clone(),
             report_kind: kind.clone(),
-            at: event.occurred,
+            occurred: event.occurred,
             by: event.source.clone(),
         };
         if answered.is_empty() {

@@ -28,7 +28,7 @@ impl Deciding<'_> {
             incident: located.incident.clone(),
             team,
             headcount,
-            at: event.occurred,
+            occurred: event.occurred,
         });
         Ok(())
     }

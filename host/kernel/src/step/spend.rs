@@ -257,8 +257,8 @@ impl Deciding<'_> {
         let wait = self.state.charter().map(|charter| charter.approval_wait).unwrap_or_default();
         let because = Because::new(
             "host:approval-overdue",
-            format!("审批自 {due} 起逾期,上提一级"),
-            format!("no signature by {due}; the request goes one tier up"),
+            format!("审批自 {} 起逾期,上提一级", self.local(due)),
+            format!("no signature by {}; the request goes one tier up", self.local(due)),
         );
         if row.signature_by.as_ref() == Some(&to) {
             let subject = Self::subject_of("spend", spend.as_str());

@@ -1,0 +1,533 @@
+//! The host: districts on shards over one journal, and what may be asked of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, unbounded};
+use muster_kernel::record::{Entry, Receipt};
+use muster_kernel::step::Input;
+use muster_kernel::{Digest, DistrictId, Event, Instant, Role, State, roster, snapshot};
+use muster_sandbox::{Engine, Limits};
+use muster_store::{AppendError, DataLock, Disk, Journal, Options as JournalOptions, Vault, View};
+use tokio::sync::{broadcast, oneshot};
+
+use crate::clock::Clock;
+use crate::district::{Committed, District, Outcome};
+use crate::open::{OpenError, Parts};
+use crate::reload::{self, FolderWatch};
+use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::view_keeper::ViewKeeper;
+use crate::{RealClock, folder};
+
+/// Entries that a slow subscriber may lag behind before it must read the journal again.
+const SUBSCRIBER_LAG: usize = 1_024;
+
+/// How a host is brought up.
+pub struct HostOptions {
+    /// Where journal, view and vault are.
+    pub data: PathBuf,
+    /// The folders of its districts.
+    pub districts: Vec<PathBuf>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Threads that decide; 0: one less than the machine has cores.
+    pub shards: usize,
+}
+
+impl HostOptions {
+    /// A live host on the machine's clock.
+    pub fn live(data: PathBuf, districts: Vec<PathBuf>) -> Self {
+        Self { data, districts, clock: Arc::new(RealClock), shards: 0 }
+    }
+}
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SubmitError {
+    /// No such district.
+    #[error("there is no district `{0}` on this host")]
+    UnknownDistrict(String),
+    /// No district's tree knows the place.
+    #[error("no district on this host knows the jurisdiction `{0}`")]
+    UnknownPlace(String),
+    /// Too much waits already.
+    #[error("district {district} has {waiting} events waiting; send again in {retry_after_seconds} s")]
+    Busy {
+        /// The district.
+        district: DistrictId,
+        /// How many wait.
+        waiting: usize,
+        /// When to come again.
+        retry_after_seconds: u32,
+    },
+    /// The disk is nearly full: signals are refused before a write can fail.
+    #[error("the host's disk is nearly full: signals are not taken until space is freed; acts of people still are")]
+    LowSpace,
+    /// A drill's events do not belong in the real journal.
+    #[error("`exercise` is true: a drill is played with `muster play`, it never reaches a real district")]
+    Exercise,
+    /// The journal stopped.
+    #[error(transparent)]
+    Journal(AppendError),
+    /// The host is stopping.
+    #[error("the host is stopping; send again to its successor")]
+    Stopping,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueryError {
+    /// No such district.
+    #[error("there is no district `{0}` on this host")]
+    UnknownDistrict(String),
+    /// The host is stopping, or its journal stopped.
+    #[error("the host cannot answer: it is stopping, or its journal stopped")]
+    Unavailable,
+    /// The journal cannot be read.
+    #[error("{0}")]
+    Journal(String),
+}
+
+/// Why a host cannot be brought up.
+pub type HostError = OpenError;
+
+/// A policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// The role.
+    pub role: Role,
+    /// The package's id.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Digest of its bytes.
+    pub package: Digest,
+    /// Digest of its settings.
+    pub settings: Digest,
+    /// How often the fallback answered instead, since the start.
+    pub fallbacks: u64,
+}
+
+/// How a district stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DistrictStatus {
+    /// The district.
+    pub id: DistrictId,
+    /// Its name, by language.
+    pub name: BTreeMap<String, String>,
+    /// Position of the newest entry.
+    pub seq: u64,
+    /// Its hash.
+    pub head: Digest,
+    /// Digest of the state.
+    pub state: Digest,
+    /// The policies in force.
+    pub policies: Vec<PolicyStatus>,
+    /// Why the folder's newest files are not in force, when they are not.
+    pub reload_problem: Option<String>,
+    /// Events that wait.
+    pub waiting: usize,
+    /// Open incidents.
+    pub incidents: usize,
+}
+
+struct Seat {
+    shard: usize,
+    mailbox: Arc<Mailbox>,
+    folder: PathBuf,
+}
+
+/// What the reload thread and the host share.
+struct Inner {
+    seats: BTreeMap<DistrictId, Seat>,
+    shards: Vec<Sender<Message>>,
+    parts: Parts,
+    poisoned: Arc<AtomicBool>,
+    problems: Mutex<BTreeMap<DistrictId, String>>,
+    stopping: AtomicBool,
+    submitted: AtomicUsize,
+    low_space: AtomicBool,
+}
+
+/// A running host.
+pub struct Host {
+    inner: Arc<Inner>,
+    clock: Arc<dyn Clock>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    keeper: Mutex<Option<ViewKeeper>>,
+    watch: Mutex<Option<FolderWatch>>,
+    /// Why the view was built anew at the start, if it was.
+    pub view_rebuilt: Option<String>,
+    _lock: DataLock,
+}
+
+impl Host {
+    /// Brings up a host: locks the data, reads the journal, restores every district, applies what the folders say.
+    ///
+    /// # Errors
+    /// When anything cannot be read; nothing is served half.
+    pub fn open(options: HostOptions) -> Result<Self, HostError> {
+        if options.districts.is_empty() {
+            return Err(OpenError::NoDistrict);
+        }
+        let lock = muster_store::lock(&options.data)?;
+        let disk = Disk::open(&options.data.join("journal"))
+            .map_err(|reason| OpenError::System { what: options.data.display().to_string(), reason })?;
+        let journal = Arc::new(Journal::open(disk, JournalOptions::default())?.journal);
+        let (view, view_rebuilt) = View::open(&options.data.join("view"))?;
+        if let Some(reason) = &view_rebuilt {
+            tracing::warn!(target: "muster::view", reason, "the view could not be opened; the journal rebuilds it");
+        }
+        let vault = Vault::open(&options.data.join("vault"))?;
+        let engine = Engine::new(Limits::STANDARD)?;
+        let parts = Parts { engine, journal, vault, view: Some(view.clone()) };
+        let keeper =
+            ViewKeeper::start(view).map_err(|reason| OpenError::System { what: "start the view".into(), reason })?;
+        Self::assemble(options, lock, parts, keeper, view_rebuilt)
+    }
+
+    fn assemble(
+        options: HostOptions,
+        lock: DataLock,
+        parts: Parts,
+        keeper: ViewKeeper,
+        view_rebuilt: Option<String>,
+    ) -> Result<Self, HostError> {
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let count = shard_count(options.shards, options.districts.len());
+        let mut shards = Vec::with_capacity(count);
+        let mut senders = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (sender, commands) = unbounded();
+            let (journal, clock) = (Arc::clone(&parts.journal), Arc::clone(&options.clock));
+            shards.push(Shard::new(commands, journal, clock, keeper.queue(), Arc::clone(&poisoned)));
+            senders.push(sender);
+        }
+        let mut seats = BTreeMap::new();
+        let mut problems = BTreeMap::new();
+        let mut watched = Vec::new();
+        for (number, path) in options.districts.iter().enumerate() {
+            let opened = open_district(&parts, path, options.clock.now())?;
+            let id = opened.district.id.clone();
+            problems.extend(opened.problem.map(|problem| (id.clone(), problem)));
+            watched.push((path.clone(), opened.watched));
+            let mailbox = Arc::new(Mailbox {
+                signals: AtomicUsize::new(0),
+                acts: AtomicUsize::new(0),
+                committed: broadcast::channel(SUBSCRIBER_LAG).0,
+            });
+            let shard = number % count;
+            shards[shard].seat(opened.district, Arc::clone(&mailbox));
+            if seats.insert(id.clone(), Seat { shard, mailbox, folder: path.clone() }).is_some() {
+                return Err(OpenError::Twice(id));
+            }
+        }
+        let threads = start(shards)?;
+        let inner = Arc::new(Inner {
+            seats,
+            shards: senders,
+            parts,
+            poisoned,
+            problems: Mutex::new(problems),
+            stopping: AtomicBool::new(false),
+            submitted: AtomicUsize::new(0),
+            low_space: AtomicBool::new(false),
+        });
+        let reloading = Arc::clone(&inner);
+        let watch = FolderWatch::start(watched, Arc::new(move |path: &Path| reloading.reload(path)))?;
+        Ok(Self {
+            inner,
+            clock: options.clock,
+            threads: Mutex::new(threads),
+            keeper: Mutex::new(Some(keeper)),
+            watch: Mutex::new(Some(watch)),
+            view_rebuilt,
+            _lock: lock,
+        })
+    }
+
+    /// The present instant of the host's clock.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The districts, in order.
+    pub fn districts(&self) -> Vec<DistrictId> {
+        self.inner.seats.keys().cloned().collect()
+    }
+
+    /// Whether the journal takes entries.
+    pub fn is_healthy(&self) -> bool {
+        !self.inner.poisoned.load(Ordering::SeqCst) && !self.inner.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Gives an event to a district. The receipt comes once the entry is durable.
+    ///
+    /// # Errors
+    /// When the event was not taken; it then left no trace.
+    pub async fn submit(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
+        let (id, seat) = self.seat(district).ok_or_else(|| SubmitError::UnknownDistrict(district.into()))?;
+        self.admit(id, seat, &event)?;
+        let (reply, told) = oneshot::channel();
+        let counter = if shard::is_act(&event) { &seat.mailbox.acts } else { &seat.mailbox.signals };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let message = Message { district: id.clone(), command: Command::Submit { event, reply } };
+        self.inner.shards[seat.shard].send(message).map_err(|_| SubmitError::Stopping)?;
+        told.await.unwrap_or(Err(SubmitError::Stopping))
+    }
+
+    /// The district whose tree knows a place best.
+    ///
+    /// # Errors
+    /// When none knows it, or the host cannot answer.
+    pub async fn district_of(&self, place: &str) -> Result<DistrictId, SubmitError> {
+        for candidate in roster::lineage_of(place) {
+            for id in self.inner.seats.keys() {
+                let code = candidate.clone();
+                let knows = self.query(id.as_str(), move |state| roster::exact(state, &code).is_some()).await;
+                if knows.map_err(|_| SubmitError::Stopping)? {
+                    return Ok(id.clone());
+                }
+            }
+        }
+        Err(SubmitError::UnknownPlace(place.into()))
+    }
+
+    fn seat(&self, district: &str) -> Option<(&DistrictId, &Seat)> {
+        self.inner.seats.get_key_value(&DistrictId::from(district))
+    }
+
+    fn admit(&self, id: &DistrictId, seat: &Seat, event: &Event) -> Result<(), SubmitError> {
+        if self.inner.stopping.load(Ordering::SeqCst) {
+            return Err(SubmitError::Stopping);
+        }
+        if event.exercise {
+            return Err(SubmitError::Exercise);
+        }
+        let act = shard::is_act(event);
+        if !act && self.low_on_space() {
+            return Err(SubmitError::LowSpace);
+        }
+        let (waiting, most) = if act {
+            (seat.mailbox.acts.load(Ordering::Relaxed), shard::ACTS_MAX)
+        } else {
+            (seat.mailbox.signals.load(Ordering::Relaxed), shard::SIGNALS_MAX)
+        };
+        if waiting >= most {
+            return Err(SubmitError::Busy { district: id.clone(), waiting, retry_after_seconds: 1 });
+        }
+        Ok(())
+    }
+
+    /// Asks the disk now and then; in between, what it said last.
+    fn low_on_space(&self) -> bool {
+        const EVERY: usize = 256;
+        if self.inner.submitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
+            self.inner.low_space.store(self.inner.parts.journal.is_low_on_space(), Ordering::Relaxed);
+        }
+        self.inner.low_space.load(Ordering::Relaxed)
+    }
+
+    /// Asks a district's state. The answer comes once everything it rests on is durable.
+    ///
+    /// # Errors
+    /// When there is no such district, or the host cannot answer.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        district: &str,
+        ask: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, QueryError> {
+        self.ask(district, shard::query(ask)).await
+    }
+
+    async fn ask<T>(&self, district: &str, (command, told): (Command, oneshot::Receiver<T>)) -> Result<T, QueryError> {
+        let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        let message = Message { district: id.clone(), command };
+        self.inner.shards[seat.shard].send(message).map_err(|_| QueryError::Unavailable)?;
+        told.await.map_err(|_| QueryError::Unavailable)
+    }
+
+    /// A durable entry.
+    ///
+    /// # Errors
+    /// When there is no such district, or the journal cannot be read.
+    pub fn entry(&self, district: &str, seq: u64) -> Result<Option<Committed>, QueryError> {
+        Ok(self.entries(district, seq, 1)?.into_iter().find(|committed| committed.entry.seq == seq))
+    }
+
+    /// Durable entries from a position on.
+    ///
+    /// # Errors
+    /// When there is no such district, or the journal cannot be read.
+    pub fn entries(&self, district: &str, from: u64, limit: usize) -> Result<Vec<Committed>, QueryError> {
+        self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        let unreadable = |reason: &dyn std::fmt::Display| QueryError::Journal(reason.to_string());
+        let records = self.inner.parts.journal.read(district, from).take(limit);
+        let read = records.map(|record| {
+            let record = record.map_err(|reason| unreadable(&reason))?;
+            let entry = Entry::from_bytes(&record.payload).map_err(|reason| unreadable(&reason))?;
+            Ok(Committed { entry, hash: Digest(record.hash) })
+        });
+        read.collect()
+    }
+
+    /// Entries as they become durable. Subscribe first, then read the past: nothing falls between.
+    ///
+    /// # Errors
+    /// When there is no such district.
+    pub fn subscribe(&self, district: &str) -> Result<broadcast::Receiver<Arc<Committed>>, QueryError> {
+        let (_, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        Ok(seat.mailbox.committed.subscribe())
+    }
+
+    /// How a district stands.
+    ///
+    /// # Errors
+    /// When there is no such district, or the host cannot answer.
+    pub async fn status(&self, district: &str) -> Result<DistrictStatus, QueryError> {
+        let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        let waiting = seat.mailbox.acts.load(Ordering::Relaxed) + seat.mailbox.signals.load(Ordering::Relaxed);
+        let problem = self.inner.problems.lock().expect("no holder panics").get(id).cloned();
+        let status = move |district: &District| status_of(district, waiting, problem);
+        self.ask(district, shard::query_district(status)).await
+    }
+
+    /// Lets what waits be decided, writes the view, and ends every thread.
+    pub fn close(&self) {
+        self.inner.stopping.store(true, Ordering::SeqCst);
+        *self.watch.lock().expect("no holder panics") = None;
+        for (id, seat) in &self.inner.seats {
+            drop(self.inner.shards[seat.shard].send(Message { district: id.clone(), command: Command::Stop }));
+        }
+        for thread in self.threads.lock().expect("no holder panics").drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(target: "muster::host", "a shard ended in a panic; the journal holds all it acknowledged");
+            }
+        }
+        // The journal's thread hands the last rows to the keeper; an empty append that came back has passed them.
+        if let Err(error) = self.inner.parts.journal.append_and_wait(Vec::new()) {
+            tracing::warn!(target: "muster::host", %error, "the journal did not answer at the end");
+        }
+        *self.keeper.lock().expect("no holder panics") = None;
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn status_of(district: &District, waiting: usize, reload_problem: Option<String>) -> DistrictStatus {
+    let state = &district.state;
+    let policies = state.core.policies.values().map(|activation| PolicyStatus {
+        role: activation.role,
+        name: activation.name.clone(),
+        version: activation.version.clone(),
+        package: activation.package,
+        settings: activation.settings,
+        fallbacks: district.fallbacks.get(&activation.role).copied().unwrap_or(0),
+    });
+    DistrictStatus {
+        id: district.id.clone(),
+        name: state.charter().map(|charter| charter.name.clone()).unwrap_or_default(),
+        seq: state.core.seq,
+        head: state.core.head,
+        state: snapshot::digest(state),
+        policies: policies.collect(),
+        reload_problem,
+        waiting,
+        incidents: state.incidents.len(),
+    }
+}
+
+fn shard_count(wanted: usize, districts: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let count = if wanted == 0 { cores.saturating_sub(1) } else { wanted };
+    count.clamp(1, districts.max(1))
+}
+
+fn start(shards: Vec<Shard>) -> Result<Vec<JoinHandle<()>>, OpenError> {
+    let spawn = |(number, shard): (usize, Shard)| {
+        let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || shard.run());
+        thread.map_err(|reason| OpenError::System { what: "start a shard".into(), reason })
+    };
+    shards.into_iter().enumerate().map(spawn).collect()
+}
+
+/// A district that was brought up.
+struct OpenedDistrict {
+    district: District,
+    problem: Option<String>,
+    watched: std::collections::BTreeSet<PathBuf>,
+}
+
+/// Brings a district up and applies what its folder says. A package that cannot be used now does not keep the host from
+/// serving what is in force; a folder that cannot be read does, because nobody would know which district it is.
+fn open_district(parts: &Parts, path: &Path, now: Instant) -> Result<OpenedDistrict, OpenError> {
+    let folder = folder::read(path)?;
+    let mut district = parts.bring_up(&folder.charter.district)?;
+    let mut outcome = Outcome::default();
+    let (changes, problem) = match reload::difference(parts, &folder, &district.state) {
+        Ok(changes) => (Some(changes), None),
+        Err(error) if district.state.core.seq > 0 => (None, Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    if let Some(changes) = changes {
+        if let Some((charter, digest)) = changes.charter {
+            district.decide(now, Input::Charter { charter, digest }, &mut outcome);
+        }
+        for install in changes.installs {
+            district.install(now, install, &mut outcome);
+        }
+    }
+    parts.journal.append_and_wait(outcome.records)?;
+    Ok(OpenedDistrict { district, problem, watched: folder.watched })
+}
+
+impl Inner {
+    /// A watched file of a district changed: what its folder says now takes effect between two events, or a problem is
+    /// shown and nothing changes.
+    fn reload(&self, path: &Path) {
+        let Some((id, seat)) = self.seats.iter().find(|(_, seat)| seat.folder == path) else { return };
+        let outcome = self.try_reload(id, seat);
+        let mut problems = self.problems.lock().expect("no holder panics");
+        match outcome {
+            Ok(changed) => {
+                problems.remove(id);
+                if changed {
+                    tracing::info!(target: "muster::reload", district = %id, "the district's new files are in force");
+                }
+            }
+            Err(reason) => {
+                tracing::warn!(target: "muster::reload", district = %id, reason, "the new files are not used; what was in force serves on");
+                problems.insert(id.clone(), reason);
+            }
+        }
+    }
+
+    fn try_reload(&self, id: &DistrictId, seat: &Seat) -> Result<bool, String> {
+        let send = |command| {
+            let message = Message { district: id.clone(), command };
+            self.shards[seat.shard].send(message).map_err(|_| "the host is stopping".to_owned())
+        };
+        let (command, told) = shard::query(|state: &State| state.core.clone());
+        send(command)?;
+        let core = told.blocking_recv().map_err(|_| "the host is stopping".to_owned())?;
+        let state = State { core, ..State::default() };
+        let changes = reload::read(&self.parts, &seat.folder, &state).map_err(|error| error.to_string())?;
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        if let Some((charter, digest)) = changes.charter {
+            send(Command::Charter { charter, digest })?;
+        }
+        for install in changes.installs {
+            send(Command::Install(install))?;
+        }
+        Ok(true)
+    }
+}

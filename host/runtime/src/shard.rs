@@ -1,0 +1,289 @@
+//! A shard: one thread that owns some districts and takes turns among them.
+//!
+//! It never waits for the disk: records go to the journal's thread, which answers the senders once they are durable. In
+//! each district people's acts go before signals, and no district gets more than its turn.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use muster_kernel::charter::Charter;
+use muster_kernel::record::Receipt;
+use muster_kernel::step::Input;
+use muster_kernel::{Digest, DistrictId, Event, Instant, State, snapshot};
+use muster_store::{AppendError, Head, Journal};
+use tokio::sync::{broadcast, oneshot};
+
+use crate::clock::Clock;
+use crate::district::{Committed, District, Install, Outcome};
+use crate::host::SubmitError;
+use crate::view_keeper::Change;
+
+/// Events that one district decides in one turn: a few milliseconds of work, so that others need not wait longer.
+const TURN_MAX: usize = 64;
+/// Signals that may wait for one district. Above, the sender is told to come again.
+pub(crate) const SIGNALS_MAX: usize = 4_096;
+/// Acts of people that may wait for one district: they are the last to be refused.
+pub(crate) const ACTS_MAX: usize = 16_384;
+/// Entries after which the view is written.
+const VIEW_EVERY: u64 = 512;
+/// How long an idle shard sleeps at most.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What can reach a district.
+pub(crate) enum Command {
+    Submit { event: Event, reply: oneshot::Sender<Result<Receipt, SubmitError>> },
+    Query(Box<dyn FnOnce(&District) -> Box<dyn FnOnce() + Send> + Send>),
+    Charter { charter: Charter, digest: Digest },
+    Install(Install),
+    Stop,
+}
+
+/// A command for one district of the shard.
+pub(crate) struct Message {
+    pub(crate) district: DistrictId,
+    pub(crate) command: Command,
+}
+
+/// What the outside sees of a district without asking its shard.
+pub(crate) struct Mailbox {
+    pub(crate) signals: AtomicUsize,
+    pub(crate) acts: AtomicUsize,
+    pub(crate) committed: broadcast::Sender<Arc<Committed>>,
+}
+
+/// One district with what waits for it.
+struct Seat {
+    district: District,
+    mailbox: Arc<Mailbox>,
+    acts: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
+    signals: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
+    others: VecDeque<Command>,
+    since_view: u64,
+}
+
+/// The shard's thread.
+pub(crate) struct Shard {
+    seats: BTreeMap<DistrictId, Seat>,
+    commands: Receiver<Message>,
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+    view: Option<Sender<Change>>,
+    poisoned: Arc<AtomicBool>,
+}
+
+/// Whether an event is a person's act rather than one of a flood of signals.
+pub(crate) fn is_act(event: &Event) -> bool {
+    !matches!(event.kind.as_str(), "gov.muster.signal.reported" | "gov.muster.warning.received")
+}
+
+impl Shard {
+    pub(crate) fn new(
+        commands: Receiver<Message>,
+        journal: Arc<Journal>,
+        clock: Arc<dyn Clock>,
+        view: Option<Sender<Change>>,
+        poisoned: Arc<AtomicBool>,
+    ) -> Self {
+        Self { seats: BTreeMap::new(), commands, journal, clock, view, poisoned }
+    }
+
+    pub(crate) fn seat(&mut self, district: District, mailbox: Arc<Mailbox>) {
+        let (acts, signals, others) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        let id = district.id.clone();
+        self.seats.insert(id, Seat { district, mailbox, acts, signals, others, since_view: 0 });
+    }
+
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.commands.recv_timeout(self.sleep()) {
+                Ok(message) => {
+                    let mut stopping = self.sort(message);
+                    while let Ok(message) = self.commands.try_recv() {
+                        stopping |= self.sort(message);
+                    }
+                    self.turns();
+                    if stopping {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.turns();
+                    self.write_views(1);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.turns();
+        self.write_views(1);
+    }
+
+    /// Until the next timer falls due, and never longer than the idle time.
+    fn sleep(&self) -> Duration {
+        let next = self.seats.values().filter_map(|seat| seat.district.state.next_due()).min();
+        let Some(due) = next else { return IDLE };
+        let millis = (due - self.clock.now()).0.max(0);
+        IDLE.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+
+    /// Puts a message where it waits. True when the shard must stop.
+    fn sort(&mut self, message: Message) -> bool {
+        let Some(seat) = self.seats.get_mut(&message.district) else {
+            return matches!(message.command, Command::Stop);
+        };
+        match message.command {
+            Command::Submit { event, reply } if is_act(&event) => seat.acts.push_back((event, reply)),
+            Command::Submit { event, reply } => seat.signals.push_back((event, reply)),
+            Command::Stop => return true,
+            other => seat.others.push_back(other),
+        }
+        false
+    }
+
+    /// Gives every district its turn until nothing waits.
+    fn turns(&mut self) {
+        loop {
+            let mut busy = false;
+            for seat in self.seats.values_mut() {
+                let work = seat.turn(self.clock.now());
+                busy |= seat.waits();
+                work.hand_over(&self.journal, seat, &self.poisoned);
+            }
+            self.write_views(VIEW_EVERY);
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    /// Hands over the rows that changed, for districts that decided at least so much since the last time. The journal's
+    /// thread passes them on once it holds what they reflect.
+    fn write_views(&mut self, at_least: u64) {
+        let Some(view) = &self.view else { return };
+        for seat in self.seats.values_mut().filter(|seat| seat.since_view >= at_least) {
+            seat.since_view = 0;
+            let changes = snapshot::take_changes(Arc::make_mut(&mut seat.district.state));
+            let core = &seat.district.state.core;
+            let position = Head { seq: core.seq, hash: core.head.0 };
+            let change = Change { district: seat.district.id.to_string(), position, changes };
+            let view = view.clone();
+            let hand_over = move |durable: Result<(), AppendError>| {
+                // A keeper that fell behind is waited for: rows that were taken must not be lost.
+                if durable.is_ok() {
+                    drop(view.send(change));
+                }
+            };
+            drop(self.journal.append(Vec::new(), hand_over));
+        }
+    }
+}
+
+/// What a turn leaves to be said once its records are durable.
+#[derive(Default)]
+struct Work {
+    outcome: Outcome,
+    replies: Vec<(oneshot::Sender<Result<Receipt, SubmitError>>, usize)>,
+    answers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Seat {
+    fn waits(&self) -> bool {
+        !(self.acts.is_empty() && self.signals.is_empty() && self.others.is_empty())
+    }
+
+    fn turn(&mut self, now: Instant) -> Work {
+        let mut work = Work::default();
+        while let Some(command) = self.others.pop_front() {
+            self.other(now, command, &mut work);
+        }
+        for _ in 0..TURN_MAX {
+            let Some((event, reply)) = self.next_event() else { break };
+            self.district.event(now, event, &mut work.outcome);
+            work.replies.push((reply, work.outcome.receipts.len() - 1));
+        }
+        self.district.timers_at(now, &mut work.outcome);
+        self.since_view += work.outcome.records.len() as u64;
+        work
+    }
+
+    fn next_event(&mut self) -> Option<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)> {
+        if let Some(act) = self.acts.pop_front() {
+            self.mailbox.acts.fetch_sub(1, Ordering::Relaxed);
+            return Some(act);
+        }
+        let signal = self.signals.pop_front()?;
+        self.mailbox.signals.fetch_sub(1, Ordering::Relaxed);
+        Some(signal)
+    }
+
+    fn other(&mut self, now: Instant, command: Command, work: &mut Work) {
+        match command {
+            Command::Query(ask) => work.answers.push(ask(&self.district)),
+            Command::Charter { charter, digest } => {
+                self.district.timers_before(now, &mut work.outcome);
+                self.district.decide(now, Input::Charter { charter, digest }, &mut work.outcome);
+            }
+            Command::Install(install) => {
+                self.district.timers_before(now, &mut work.outcome);
+                self.district.install(now, install, &mut work.outcome);
+            }
+            // Sorted elsewhere.
+            Command::Submit { .. } | Command::Stop => {}
+        }
+    }
+}
+
+impl Work {
+    /// Gives the records to the journal; everything that may be said waits for them.
+    fn hand_over(self, journal: &Journal, seat: &Seat, poisoned: &Arc<AtomicBool>) {
+        let Self { outcome, replies, answers } = self;
+        if outcome.records.is_empty() && answers.is_empty() {
+            return;
+        }
+        let committed = seat.mailbox.committed.clone();
+        let poison = Arc::clone(poisoned);
+        let (receipts, entries) = (outcome.receipts, outcome.entries);
+        let speak = move |durable: Result<(), AppendError>| {
+            if let Err(error) = &durable {
+                poison.store(true, Ordering::SeqCst);
+                for (reply, _) in replies {
+                    drop(reply.send(Err(SubmitError::Journal(error.clone()))));
+                }
+                return;
+            }
+            for (reply, place) in replies {
+                // The sender may have gone away; its event is durable all the same.
+                drop(reply.send(Ok(receipts[place].clone())));
+            }
+            for entry in entries {
+                // Nobody may be listening.
+                drop(committed.send(entry));
+            }
+            answers.into_iter().for_each(|answer| answer());
+        };
+        if let Err(error) = journal.append(outcome.records, speak) {
+            tracing::error!(target: "muster::shard", district = %seat.district.id, %error, "the journal is gone");
+            poisoned.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A question to the state, and the way its answer takes back.
+pub(crate) fn query<T: Send + 'static>(
+    ask: impl FnOnce(&State) -> T + Send + 'static,
+) -> (Command, oneshot::Receiver<T>) {
+    query_district(move |district| ask(&district.state))
+}
+
+pub(crate) fn query_district<T: Send + 'static>(
+    ask: impl FnOnce(&District) -> T + Send + 'static,
+) -> (Command, oneshot::Receiver<T>) {
+    let (tell, told) = oneshot::channel();
+    let ask = move |district: &District| -> Box<dyn FnOnce() + Send> {
+        let answer = ask(district);
+        Box::new(move || drop(tell.send(answer)))
+    };
+    (Command::Query(Box::new(ask)), told)
+}
