@@ -1,0 +1,68 @@
+//! Why: which policy said what, under which rule, and what took effect.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use muster_kernel::record::{Cause, Entry};
+use muster_runtime::{Host, output};
+use serde_json::{Value as Json_, json};
+
+use crate::problem::{Problem, language};
+use crate::reads;
+
+/// `GET /v1/districts/{district}/entries/{seq}/explanation`.
+pub(crate) async fn explanation(
+    State(host): State<Arc<Host>>,
+    Path((district, seq)): Path<(String, u64)>,
+    headers: HeaderMap,
+) -> Result<Json<Json_>, Problem> {
+    let language = language(&headers);
+    let found = reads::find(&host, &district, seq, language).await?;
+    let (entry, hash) = (found.entry, found.hash);
+    let ask = move |state: &muster_kernel::State| {
+        let offset = state.charter().map_or(0, |charter| charter.utc_offset_seconds);
+        let lines = output::lines(&entry, hash, state);
+        let facts: Vec<Json_> = lines.into_iter().map(|(_, line)| Json_::Object(line)).collect();
+        json!({
+            "seq": entry.seq,
+            "hash": hash,
+            "prev": entry.prev,
+            "at": entry.at.to_local_text(offset),
+            "happened": happened(&entry),
+            "asked": asked(&entry, state),
+            "took_effect": facts,
+        })
+    };
+    let explained = host.query(&district, ask).await;
+    explained.map(Json).map_err(|error| Problem::of_query(&error, language))
+}
+
+fn happened(entry: &Entry) -> Json_ {
+    match &entry.cause {
+        Cause::Event(event) => json!({"event": event}),
+        Cause::Timer { key, due } => json!({"timer": key, "due": due}),
+        Cause::Charter { digest } => json!({"charter": digest}),
+        Cause::Activation(activation) => json!({"activation": activation}),
+    }
+}
+
+/// The policies that were asked, each with what identifies it and what it used.
+fn asked(entry: &Entry, state: &muster_kernel::State) -> Vec<Json_> {
+    let calls = entry.calls.iter().map(|call| {
+        // The name is that of the policy in force now, if it is still the same package.
+        let known = state.core.policies.get(&call.role).filter(|known| Some(known.package) == call.package);
+        json!({
+            "role": call.role,
+            "package": call.package,
+            "name": known.map(|known| known.name.clone()),
+            "version": known.map(|known| known.version.clone()),
+            "settings": call.settings,
+            "fuel": call.fuel,
+            "failure": call.failure,
+            "detail": call.detail,
+        })
+    });
+    calls.collect()
+}

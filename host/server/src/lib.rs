@@ -1,0 +1,81 @@
+//! The HTTP edge: events in, receipts out, and questions about what was decided.
+//!
+//! The only crate that speaks HTTP. It reads, asks the runtime, and says the answer; it decides nothing and holds no
+//! state of its own.
+
+mod explain;
+mod intake;
+pub mod language;
+mod problem;
+mod reads;
+pub mod sentence;
+mod stream;
+mod views;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use muster_runtime::Host;
+use tokio::net::TcpListener;
+
+/// The largest body that is read: an event is a few kilobytes, a batch some hundred.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// The longest that one answer may take. A commit takes milliseconds; what takes longer is stuck.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The service over a host.
+pub fn router(host: Arc<Host>) -> Router {
+    let timed = Router::new()
+        .route("/v1/events", post(intake::anywhere))
+        .route("/v1/districts", get(reads::districts))
+        .route("/v1/status", get(reads::districts))
+        .route("/v1/districts/{district}", get(reads::district))
+        .route("/v1/districts/{district}/events", post(intake::to_district))
+        .route("/v1/districts/{district}/incidents", get(reads::incidents))
+        .route("/v1/districts/{district}/incidents/{incident}", get(reads::incident))
+        .route("/v1/districts/{district}/findings", get(reads::findings))
+        .route("/v1/districts/{district}/entries", get(reads::entries))
+        .route("/v1/districts/{district}/entries/{seq}", get(reads::entry))
+        .route("/v1/districts/{district}/entries/{seq}/explanation", get(explain::explanation))
+        .route("/healthz", get(reads::alive))
+        .route("/readyz", get(reads::ready))
+        .layer(middleware::from_fn(within_time));
+    let router = timed.route("/v1/districts/{district}/stream", get(stream::entries));
+    router
+        .fallback(problem::no_such_route)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(traced))
+        .with_state(host)
+}
+
+/// Serves until `stop` resolves, then lets running requests end.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    host: Arc<Host>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(host)).with_graceful_shutdown(stop).await
+}
+
+async fn within_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => problem::too_slow(),
+    }
+}
+
+async fn traced(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::debug!(target: "muster::http", %method, path, status = response.status().as_u16());
+    response
+}

@@ -1,0 +1,170 @@
+//! What went wrong, as RFC 9457 says it: a stable type, a title in the reader's language, and the fault in words.
+
+use axum::Json;
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use muster_runtime::cloudevent::CloudEventError;
+use muster_runtime::{QueryError, SubmitError};
+use serde::Serialize;
+
+use crate::language::Language;
+
+/// A problem document.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip)]
+    retry_after_seconds: Option<u32>,
+}
+
+/// The kinds of problems. Their names are part of the interface.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    NotJson,
+    NotCloudEvent,
+    UnsupportedMedia,
+    TooLarge,
+    BadRequest,
+    UnknownDistrict,
+    UnknownPlace,
+    NotFound,
+    Exercise,
+    Busy,
+    LowSpace,
+    JournalStopped,
+    Stopping,
+    TooSlow,
+}
+
+impl Kind {
+    /// Name, status, Chinese title, English title.
+    const fn words(self) -> (&'static str, StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotJson => ("not-json", StatusCode::BAD_REQUEST, "请求体不是 JSON", "the body is not JSON"),
+            Self::NotCloudEvent => {
+                ("not-a-cloudevent", StatusCode::BAD_REQUEST, "不是有效的 CloudEvent", "not a CloudEvent")
+            }
+            Self::UnsupportedMedia => (
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "不支持的内容类型",
+                "the content type is not supported",
+            ),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "请求体过大", "the body is too large"),
+            Self::BadRequest => ("bad-request", StatusCode::BAD_REQUEST, "请求有误", "the request is not valid"),
+            Self::UnknownDistrict => ("unknown-district", StatusCode::NOT_FOUND, "没有这个辖区", "no such district"),
+            Self::UnknownPlace => {
+                ("unknown-place", StatusCode::NOT_FOUND, "没有辖区管辖该地点", "no district knows the place")
+            }
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "没有找到", "not found"),
+            Self::Exercise => (
+                "exercise",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "演练事件不进入实战",
+                "a drill's event does not reach a real district",
+            ),
+            Self::Busy => ("busy", StatusCode::TOO_MANY_REQUESTS, "待处理事件过多", "too many events are waiting"),
+            Self::LowSpace => ("low-space", StatusCode::SERVICE_UNAVAILABLE, "磁盘空间不足", "the disk is nearly full"),
+            Self::JournalStopped => {
+                ("journal-stopped", StatusCode::SERVICE_UNAVAILABLE, "日志已停止写入", "the journal stopped")
+            }
+            Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE, "主机正在停止", "the host is stopping"),
+            Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
+        }
+    }
+}
+
+/// The language that the reader asked for.
+pub(crate) fn language(headers: &HeaderMap) -> Language {
+    Language::accepted(headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default())
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, language: Language, detail: impl Into<String>) -> Self {
+        let (name, status, chinese, english) = kind.words();
+        let title = match language {
+            Language::Chinese => chinese,
+            Language::English => english,
+        };
+        Self {
+            kind: format!("urn:muster:problem:{name}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            retry_after_seconds: None,
+        }
+    }
+
+    pub(crate) fn field(mut self, field: Option<&str>) -> Self {
+        self.field = field.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn of_event(error: &CloudEventError, language: Language) -> Self {
+        Self::new(Kind::NotCloudEvent, language, error.to_string()).field(error.field())
+    }
+
+    pub(crate) fn of_submit(error: &SubmitError, language: Language) -> Self {
+        let kind = match error {
+            SubmitError::UnknownDistrict(_) => Kind::UnknownDistrict,
+            SubmitError::UnknownPlace(_) => Kind::UnknownPlace,
+            SubmitError::Busy { .. } => Kind::Busy,
+            SubmitError::LowSpace => Kind::LowSpace,
+            SubmitError::Exercise => Kind::Exercise,
+            SubmitError::Journal(_) => Kind::JournalStopped,
+            SubmitError::Stopping => Kind::Stopping,
+        };
+        let mut problem = Self::new(kind, language, error.to_string());
+        if let SubmitError::Busy { retry_after_seconds, .. } = error {
+            problem.retry_after_seconds = Some(*retry_after_seconds);
+        }
+        problem
+    }
+
+    pub(crate) fn of_query(error: &QueryError, language: Language) -> Self {
+        let kind = match error {
+            QueryError::UnknownDistrict(_) => Kind::UnknownDistrict,
+            QueryError::Unavailable => Kind::Stopping,
+            QueryError::Journal(_) => Kind::JournalStopped,
+        };
+        Self::new(kind, language, error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = self.retry_after_seconds;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Nothing answers at this path.
+pub(crate) async fn no_such_route(headers: HeaderMap, uri: axum::http::Uri) -> Problem {
+    Problem::new(Kind::NotFound, language(&headers), format!("nothing answers at `{}`", uri.path()))
+}
+
+/// The answer did not come in time.
+pub(crate) fn too_slow() -> Response {
+    Problem::new(
+        Kind::TooSlow,
+        Language::English,
+        "the host did not answer in time; the event may still be taken: send \
+         it again with the same id, it counts once",
+    )
+    .into_response()
+}

@@ -1,0 +1,89 @@
+//! Entries as they become durable, as server-sent events. Resumes from any position; never skips one.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use muster_runtime::{Committed, Host};
+use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_stream::Stream;
+
+use crate::problem::{Problem, language};
+use crate::reads;
+
+/// Entries read from the journal at once while a reader catches up.
+const CATCH_UP: usize = 200;
+/// How often an idle stream shows that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Where a stream begins.
+#[derive(Debug, Deserialize)]
+pub(crate) struct From {
+    #[serde(default)]
+    from: Option<u64>,
+}
+
+/// `GET /v1/districts/{district}/stream`: from `?from=`, after `Last-Event-ID`, or from now on.
+pub(crate) async fn entries(
+    State(host): State<Arc<Host>>,
+    Path(district): Path<String>,
+    Query(wanted): Query<From>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let language = language(&headers);
+    // Subscribed before the head is read: nothing falls between the past and the present.
+    let live = host.subscribe(&district).map_err(|error| Problem::of_query(&error, language))?;
+    let status = host.status(&district).await.map_err(|error| Problem::of_query(&error, language))?;
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last: u64| last + 1).max(1);
+    let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);
+    let feed = Feed { host, district, live, next, waiting: VecDeque::new() };
+    tokio::spawn(feed.run(sender));
+    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// One reader's way through the journal. It reads the past, then follows; a reader that lags reads the past again.
+struct Feed {
+    host: Arc<Host>,
+    district: String,
+    live: broadcast::Receiver<Arc<Committed>>,
+    next: u64,
+    waiting: VecDeque<Committed>,
+}
+
+impl Feed {
+    async fn run(mut self, sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>) {
+        while let Some(event) = self.following().await {
+            if sender.send(Ok(event)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The next entry, or nothing when the host stops.
+    async fn following(&mut self) -> Option<Event> {
+        loop {
+            if let Some(committed) = self.waiting.pop_front() {
+                self.next = committed.entry.seq + 1;
+                let event = Event::default().id(committed.entry.seq.to_string()).event("entry");
+                return event.json_data(reads::committed(&committed)).ok();
+            }
+            let past = reads::read(&self.host, self.district.clone(), self.next, CATCH_UP).await.ok()?;
+            self.waiting.extend(past);
+            if self.waiting.is_empty() {
+                match self.live.recv().await {
+                    // What became durable is read from the journal: one way in, one order.
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        }
+    }
+}
