@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_kernel::record::Fact;
+use muster_kernel::record::{Entry, Fact};
 use muster_kernel::step::Input;
 use muster_kernel::{Digest, Event, Instant, Milliseconds, State, snapshot};
 use muster_sandbox::{Engine, Limits};
@@ -49,6 +49,8 @@ pub struct Ended {
 
 /// A line of what was decided.
 pub struct Line<'a> {
+    /// The entry that holds it.
+    pub entry: &'a Entry,
     /// The fact.
     pub fact: &'a Fact,
     /// The line as JSON.
@@ -148,7 +150,7 @@ impl Player {
         self.journal.append_and_wait(outcome.records)?;
         for committed in outcome.entries {
             for (fact, json) in output::lines(&committed.entry, committed.hash, &self.district.state) {
-                tell(&Line { fact: &fact, json: &json, state: &self.district.state });
+                tell(&Line { entry: &committed.entry, fact: &fact, json: &json, state: &self.district.state });
             }
         }
         Ok(())

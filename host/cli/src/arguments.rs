@@ -1,0 +1,198 @@
+//! What can be asked on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Muster: policies decide close to the street, the host holds the ceiling, the journal keeps it all.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    /// Form of what is printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// The running host to talk to
+    #[arg(long, global = true, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7310")]
+    pub(crate) server: String,
+    /// Write logs as JSON
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Forms of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// JSON, one value or one value a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a host
+    Serve(Serve),
+    /// Send CloudEvents to a running host and print their receipts
+    Send(Send),
+    /// What is happening: list incidents, or show one
+    Incident(Incident),
+    /// Why something was decided: an entry, or all that an incident went through
+    Explain(Explain),
+    /// How the host and its districts stand
+    Status,
+    /// Read or verify a journal on disk
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Play a stream of CloudEvents through a district under virtual time
+    Play(Play),
+    /// Build a policy crate into a package
+    Build(Build),
+    /// Show what a package is
+    Inspect(Inspect),
+    /// Check a district's folder
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where journal, view and vault are kept
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// A district's folder; may be given several times
+    #[arg(long = "district", value_name = "DIR", required = true)]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:7310")]
+    pub(crate) listen: SocketAddr,
+    /// Listen beyond this machine although there is no authentication yet
+    #[arg(long)]
+    pub(crate) insecure_listen: bool,
+    /// Threads that decide; 0 is one less than the machine has cores
+    #[arg(long, default_value_t = 0)]
+    pub(crate) shards: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// A JSON or JSON-lines file of CloudEvents; `-` is standard input
+    pub(crate) file: PathBuf,
+    /// The district; without it each event goes where its jurisdiction is known
+    #[arg(long, env = "MUSTER_DISTRICT")]
+    pub(crate) district: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incident {
+    /// An incident's id or any of its names; all are listed without it
+    pub(crate) name: Option<String>,
+    /// The district; may be left out when the host has only one
+    #[arg(long, env = "MUSTER_DISTRICT")]
+    pub(crate) district: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Position of the entry
+    #[arg(required_unless_present = "incident")]
+    pub(crate) seq: Option<u64>,
+    /// Explain every entry that touched this incident
+    #[arg(long)]
+    pub(crate) incident: Option<String>,
+    /// The district; may be left out when the host has only one
+    #[arg(long, env = "MUSTER_DISTRICT")]
+    pub(crate) district: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Journal {
+    /// Print entries as JSON lines
+    Cat {
+        /// The data folder
+        data: PathBuf,
+        /// First position
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Only this district
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Hash every entry anew and follow every chain
+    Verify {
+        /// The data folder
+        data: PathBuf,
+        /// Only this district
+        #[arg(long)]
+        only: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Play {
+    /// CloudEvents, one a line, in the order of arrival
+    pub(crate) stream: PathBuf,
+    /// The district's folder
+    #[arg(long = "district", value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Keep the journal here, and go on where it ends; without it the play leaves nothing behind
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// `max`, or how many virtual seconds pass in one real second
+    #[arg(long, default_value = "max", value_parser = speed)]
+    pub(crate) speed: Speed,
+    /// How many hours after the last event timers still fire
+    #[arg(long, default_value_t = 72)]
+    pub(crate) after_hours: u32,
+    /// Also what only the machinery needs
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Language of the text
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// How fast a stream is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Speed(pub(crate) Option<u32>);
+
+fn speed(text: &str) -> Result<Speed, String> {
+    match text {
+        "max" => Ok(Speed(None)),
+        number => match number.parse() {
+            Ok(0) | Err(_) => Err("must be `max` or a whole number above zero".into()),
+            Ok(number) => Ok(Speed(Some(number))),
+        },
+    }
+}
+
+/// Languages of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// 中文
+    Zh,
+    /// English
+    En,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The folder of the policy's crate
+    pub(crate) crate_dir: PathBuf,
+    /// Where to write the package; by default beside the crate's Cargo.toml
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The package
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The district's folder
+    pub(crate) folder: PathBuf,
+}

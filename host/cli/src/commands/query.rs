@@ -1,0 +1,267 @@
+//! `muster incident`, `explain` and `status`: questions to a running host.
+
+use std::process::ExitCode;
+
+use serde_json::Value as Json;
+
+use crate::arguments::{Explain, Incident, Output};
+use crate::client::Client;
+
+fn text(value: &Json) -> String {
+    match value {
+        Json::Null => "-".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn rows(value: &Json) -> impl Iterator<Item = &Json> {
+    value.as_array().into_iter().flatten()
+}
+
+fn print(value: &Json) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+pub(crate) fn incident(client: &Client, wanted: &Incident, output: Output) -> anyhow::Result<ExitCode> {
+    let district = client.district(wanted.district.as_deref())?;
+    let Some(name) = &wanted.name else {
+        let found = client.get(&format!("/districts/{district}/incidents?limit=500"))?;
+        match output {
+            Output::Json => print(&found)?,
+            Output::Text => rows(&found["incidents"]).for_each(|row| println!("{}", brief(row))),
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let found = client.get(&format!("/districts/{district}/incidents/{name}"))?;
+    match output {
+        Output::Json => print(&found)?,
+        Output::Text => show(&found),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn brief(row: &Json) -> String {
+    let level = &row["level"];
+    format!(
+        "{}  {} · {} · {}  level {} (recommended {})  stage {}  mode {}  since {}",
+        text(&row["name"]),
+        text(&row["hazard"]),
+        text(&row["place"]),
+        text(&row["scheme"]),
+        text(&level["in_force"]),
+        text(&level["recommended"]),
+        text(&row["stage"]),
+        text(&row["mode"]),
+        text(&row["opened"])
+    )
+}
+
+fn show(found: &Json) {
+    println!("{}", brief(found));
+    section(found, "levels", |row| {
+        let waits = &row["confirmation"];
+        let waits = if waits.is_null() {
+            String::new()
+        } else {
+            format!("; level {} waits for {} until {}", text(&waits["level"]), text(&waits["by"]), text(&waits["due"]))
+        };
+        format!(
+            "{} at {}: in force {} since {}{waits}",
+            text(&row["scheme"]),
+            text(&row["node"]),
+            text(&row["in_force"]),
+            text(&row["since"])
+        )
+    });
+    section(found, "callouts", |row| {
+        let called: Vec<String> = rows(&row["called"]).map(called).collect();
+        format!("{} {} issued {}: {}", text(&row["id"]), text(&row["kind"]), text(&row["issued"]), called.join("; "))
+    });
+    section(found, "measures", |row| {
+        format!(
+            "{} {} at {}: {} (decided by {} until {})",
+            text(&row["id"]),
+            text(&row["kind"]),
+            text(&row["node"]),
+            text(&row["status"]),
+            text(&row["decider"]),
+            text(&row["decide_by"])
+        )
+    });
+    section(found, "tasks", |row| {
+        format!(
+            "{} {} for {}: {} (due {})",
+            text(&row["id"]),
+            text(&row["kind"]),
+            text(&row["to"]),
+            text(&row["state"]),
+            text(&row["due"])
+        )
+    });
+    section(found, "spending", |row| {
+        format!(
+            "{} {} by {}: {} fen, {} (waits for {})",
+            text(&row["request"]),
+            text(&row["category"]),
+            text(&row["node"]),
+            text(&row["amount_minor"]),
+            text(&row["verdict"]),
+            text(&row["waits_for"])
+        )
+    });
+    section(found, "grants", |row| {
+        format!(
+            "{} to {} until {}: {} (in force: {})",
+            text(&row["id"]),
+            text(&row["node"]),
+            text(&row["expires"]),
+            text(&row["powers"]),
+            text(&row["in_force"])
+        )
+    });
+    section(found, "reports", |row| {
+        format!(
+            "{} to {} due {}, submitted {}",
+            text(&row["kind"]),
+            text(&row["to"]),
+            text(&row["due"]),
+            text(&row["submitted"])
+        )
+    });
+    section(found, "findings", |row| {
+        format!("{} {} {} at {}", text(&row["raised"]), text(&row["code"]), text(&row["subject"]), text(&row["node"]))
+    });
+}
+
+fn section(found: &Json, name: &str, line: impl Fn(&Json) -> String) {
+    let mut lines = rows(&found[name]).peekable();
+    if lines.peek().is_some() {
+        println!("  {name}:");
+        lines.for_each(|row| println!("    {}", line(row)));
+    }
+}
+
+fn called(call: &Json) -> String {
+    let how_far = ["released", "reported_in", "acknowledged"]
+        .into_iter()
+        .find(|step| !call[*step].is_null())
+        .map_or_else(|| "no answer".to_owned(), |step| format!("{} {}", step.replace('_', " "), text(&call[step])));
+    let missed: Vec<String> = rows(&call["missed"]).map(text).collect();
+    let missed = if missed.is_empty() { String::new() } else { format!(", missed: {}", missed.join(" ")) };
+    format!("{} ({how_far}{missed})", text(&call["party"]))
+}
+
+pub(crate) fn explain(client: &Client, wanted: &Explain, output: Output) -> anyhow::Result<ExitCode> {
+    let district = client.district(wanted.district.as_deref())?;
+    let positions = match (wanted.seq, &wanted.incident) {
+        (Some(seq), _) => vec![seq],
+        (None, Some(name)) => touching(client, &district, name)?,
+        (None, None) => Vec::new(),
+    };
+    for seq in positions {
+        let found = client.get(&format!("/districts/{district}/entries/{seq}/explanation"))?;
+        match output {
+            Output::Json => println!("{found}"),
+            Output::Text => explained(&found),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The positions of all entries with a fact about an incident.
+fn touching(client: &Client, district: &str, name: &str) -> anyhow::Result<Vec<u64>> {
+    let incident = client.get(&format!("/districts/{district}/incidents/{name}"))?;
+    let id = text(&incident["id"]);
+    let mut positions = Vec::new();
+    let mut from = 1;
+    loop {
+        let page = client.get(&format!("/districts/{district}/entries?from={from}&limit=500"))?;
+        for row in rows(&page["entries"]) {
+            let facts = rows(&row["entry"]["facts"]).filter_map(Json::as_object).flat_map(|fact| fact.values());
+            if facts.into_iter().any(|fact| fact["incident"] == id.as_str()) {
+                positions.extend(row["entry"]["seq"].as_u64());
+            }
+        }
+        match page["next"].as_u64() {
+            Some(next) => from = next,
+            None => return Ok(positions),
+        }
+    }
+}
+
+fn explained(found: &Json) {
+    println!("entry {} at {}  {}", found["seq"], text(&found["at"]), text(&found["hash"]));
+    let event = &found["happened"]["event"];
+    if event.is_null() {
+        println!("  happened: {}", found["happened"]);
+    } else {
+        println!("  happened: {} {} from {}", text(&event["type"]), text(&event["id"]), text(&event["source"]));
+    }
+    for call in rows(&found["asked"]) {
+        let digest = call["package"].as_str().and_then(|digest| digest.get(..12)).unwrap_or("-");
+        let ended = if call["failure"].is_null() {
+            "answered".to_owned()
+        } else {
+            format!("failed: {}", text(&call["failure"]))
+        };
+        println!(
+            "  asked {}: {} {} ({digest}), fuel {}, {ended}",
+            text(&call["role"]),
+            text(&call["name"]),
+            text(&call["version"]),
+            call["fuel"]
+        );
+    }
+    for fact in rows(&found["took_effect"]) {
+        let because = &fact["because"];
+        println!("  took effect: {}", text(&fact["kind"]));
+        for language in ["zh", "en"] {
+            if let Some(sentence) = because[language].as_str() {
+                println!("      {}: {sentence}", text(&because["rule"]));
+            }
+        }
+        for limit in rows(&fact["limits"]) {
+            println!(
+                "      limit {}: {} (used {}, remaining {})",
+                text(&limit["name"]),
+                limit["limit"],
+                limit["used"],
+                limit["remaining"]
+            );
+        }
+    }
+}
+
+pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
+    let found = client.get("/status")?;
+    if output == Output::Json {
+        print(&found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("journal: {}", if found["healthy"] == true { "takes entries" } else { "STOPPED" });
+    for row in rows(&found["districts"]) {
+        println!(
+            "{}  entry {}  {} incidents  {} waiting",
+            text(&row["id"]),
+            row["seq"],
+            row["incidents"],
+            row["waiting"]
+        );
+        for policy in rows(&row["policies"]) {
+            let digest = policy["digest"].as_str().and_then(|digest| digest.get(..12)).unwrap_or("-");
+            println!(
+                "    {}: {} {} ({digest}), fallback answered {} times",
+                text(&policy["role"]),
+                text(&policy["package"]),
+                text(&policy["version"]),
+                policy["fallbacks"]
+            );
+        }
+        if let Some(problem) = row["reload_problem"].as_str() {
+            println!("    ! the newest files are not in force: {problem}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,53 @@
+//! `muster serve`: a host, until it is told to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use muster_runtime::{Host, HostOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::Serve;
+
+pub(crate) fn run(serve: Serve) -> anyhow::Result<ExitCode> {
+    if !serve.listen.ip().is_loopback() && !serve.insecure_listen {
+        bail!(
+            "{} is reachable from other machines, and this host does not authenticate its callers yet; listen on \
+             127.0.0.1, or say --insecure-listen if something in front of it does",
+            serve.listen
+        );
+    }
+    let mut options = HostOptions::live(serve.data.clone(), serve.folders.clone());
+    options.shards = serve.shards;
+    let host = Arc::new(Host::open(options)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(listen(&serve, Arc::clone(&host)));
+    host.close();
+    served?;
+    eprintln!("muster: stopped; everything that was acknowledged is in {}", serve.data.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
+    let listener =
+        TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
+    let address = listener.local_addr()?;
+    for district in host.districts() {
+        let status = host.status(district.as_str()).await?;
+        eprintln!("muster: district {district} at entry {}, {} policies in force", status.seq, status.policies.len());
+        if let Some(problem) = status.reload_problem {
+            eprintln!("muster: district {district}: {problem}");
+        }
+    }
+    eprintln!("muster: ready on http://{address}");
+    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+        eprintln!("muster: stopping; running requests are answered first");
+    };
+    muster_server::serve(listener, host, stop).await.context("the HTTP service failed")
+}

@@ -1,0 +1,49 @@
+//! The `muster` command: reads what the user wants, wires the parts, prints what they say. It decides nothing.
+
+mod arguments;
+mod client;
+mod commands;
+mod timeline;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    trace(&arguments);
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs go to standard error; what a command prints is for its caller.
+fn trace(arguments: &Arguments) {
+    let level = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MUSTER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if arguments.log_json { logs.json().init() } else { logs.init() }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let output = arguments.output;
+    let client = client::Client::new(&arguments.server);
+    match arguments.command {
+        Command::Serve(serve) => commands::serve::run(serve),
+        Command::Send(send) => commands::send::run(&client, &send, output),
+        Command::Incident(incident) => commands::query::incident(&client, &incident, output),
+        Command::Explain(explain) => commands::query::explain(&client, &explain, output),
+        Command::Status => commands::query::status(&client, output),
+        Command::Journal(journal) => commands::journal::run(journal),
+        Command::Play(play) => commands::play::run(&play, output),
+        Command::Build(build) => commands::package::build(&build),
+        Command::Inspect(inspect) => commands::package::inspect(&inspect, output),
+        Command::Check(check) => commands::package::check(&check),
+    }
+}
