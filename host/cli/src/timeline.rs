@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use muster_kernel::record::{Cause, Entry, Fact};
+use muster_kernel::record::{Entry, Fact};
 use muster_kernel::{State, facts};
 use muster_runtime::output;
 use muster_server::language::Language;
@@ -47,11 +47,7 @@ impl<W: Write> Timeline<W> {
         let (day, clock) = at.split_once('T').unwrap_or((&at, ""));
         let clock = clock.get(..8).unwrap_or(clock);
         let cause = sentence::of_cause(&entry.cause, state, self.language);
-        let id = match &entry.cause {
-            Cause::Event(event) => format!("  ({})", event.id),
-            Cause::Timer { .. } | Cause::Charter { .. } | Cause::Activation(_) => String::new(),
-        };
-        writeln!(self.out, "\n{day} {clock}  #{}  {cause}{id}", entry.seq)
+        writeln!(self.out, "\n{day} {clock}  #{}  {cause}", entry.seq)
     }
 
     fn reason(&mut self, because: &muster_kernel::act::Because) -> io::Result<()> {

@@ -1,1 +1,93 @@
-fn main() {}
+//! Chores of the project: `cargo xtask plugins`, `cargo xtask demo`. Nothing here is shipped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, bail, ensure};
+
+/// The reference policies, by the folder of their crate under `plugins/`.
+const POLICIES: [&str; 4] = ["triage", "escalation", "discretion", "incentives"];
+/// Where the profile that binds them looks for their packages.
+const PACKAGES: &str = "examples/ref-v1/packages";
+/// Where the demo's host listens.
+const LISTEN: &str = "127.0.0.1:7310";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["plugins"] => plugins(),
+        ["demo"] => demo("max"),
+        ["demo", "--speed", speed] => demo(speed),
+        _ => Err(anyhow::anyhow!("say `cargo xtask plugins`, or `cargo xtask demo [--speed max|N]`")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> anyhow::Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.ancestors().nth(2).context("this crate stands two folders below the root")?.to_path_buf())
+}
+
+/// The `muster` binary, built.
+fn muster() -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root()?)
+        .args(["build", "--package", "muster", "--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "muster does not build");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executables = messages.lines().rev().filter_map(|line| line.split_once("\"executable\":\""));
+    let found = executables.filter_map(|(_, rest)| rest.split_once('"')).map(|(path, _)| PathBuf::from(path));
+    found.into_iter().find(|path| path.ends_with("muster")).context("cargo names no executable `muster`")
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if status.success() { Ok(()) } else { bail!("{command:?} ended with {status}") }
+}
+
+/// Builds the reference policies into the profile's folder.
+fn plugins() -> anyhow::Result<()> {
+    let (root, muster) = (root()?, muster()?);
+    for policy in POLICIES {
+        let out = root.join(PACKAGES).join(format!("{policy}.wasm"));
+        run(Command::new(&muster).arg("build").arg(root.join("plugins").join(policy)).arg("--out").arg(out))?;
+    }
+    Ok(())
+}
+
+/// Builds everything, plays the example city's rainstorm and stays up to be asked about it.
+fn demo(speed: &str) -> anyhow::Result<()> {
+    plugins()?;
+    let (root, muster) = (root()?, muster()?);
+    let data = root.join("target").join("demo");
+    if data.exists() {
+        std::fs::remove_dir_all(&data).with_context(|| data.display().to_string())?;
+    }
+    let city = root.join("examples").join("yunhe");
+    let stream = city.join("streams").join("rainstorm.jsonl");
+    let mut play = Command::new(&muster);
+    play.arg("play").arg(stream).arg("--district").arg(&city).arg("--data").arg(&data).args(["--speed", speed]);
+    run(&mut play)?;
+    eprintln!("\nThe city stays up. In another terminal, for instance:");
+    eprintln!("    {} incident", muster.display());
+    eprintln!("    {} incident yh-2021-0719", muster.display());
+    eprintln!("    {} explain 40", muster.display());
+    eprintln!("Ctrl-C ends it.\n");
+    run(Command::new(&muster)
+        .arg("serve")
+        .arg("--data")
+        .arg(&data)
+        .arg("--district")
+        .arg(&city)
+        .args(["--listen", LISTEN]))
+}

@@ -47,12 +47,12 @@ fn verify(data: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
         }
     })?;
     for (district, count) in &report.records {
-        println!("{district}: {count} entries hold");
+        say!("{district}: {count} entries hold");
     }
     match report.fault {
         None => Ok(ExitCode::SUCCESS),
         Some(fault) => {
-            println!("FAULT: {fault}");
+            say!("FAULT: {fault}");
             Ok(ExitCode::FAILURE)
         }
     }

@@ -1,5 +1,15 @@
 //! The commands, one file for each family.
 
+/// Prints a line. A reader that closed the pipe has seen enough: the command ends without a fuss.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        if writeln!(std::io::stdout(), $($text)*).is_err() {
+            std::process::exit(0);
+        }
+    }};
+}
+
 pub(crate) mod journal;
 pub(crate) mod package;
 pub(crate) mod play;

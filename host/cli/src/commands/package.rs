@@ -21,7 +21,7 @@ pub(crate) fn build(wanted: &Build) -> anyhow::Result<ExitCode> {
     let fresh = out.with_extension("wasm.new");
     std::fs::write(&fresh, &built.package.bytes).with_context(|| fresh.display().to_string())?;
     std::fs::rename(&fresh, &out).with_context(|| out.display().to_string())?;
-    println!("{} {} → {}  {}", manifest.id, manifest.version, out.display(), built.package.digest.short());
+    say!("{} {} → {}  {}", manifest.id, manifest.version, out.display(), built.package.digest.short());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn inspect(wanted: &Inspect, output: Output) -> anyhow::Result<ExitCo
     let imports: Vec<&str> = imports.map(Capability::interface).collect();
     let manifest = &package.manifest;
     match output {
-        Output::Json => println!(
+        Output::Json => say!(
             "{}",
             json!({
                 "id": manifest.id, "version": manifest.version, "contract": manifest.contract, "title": manifest.title,
@@ -42,11 +42,11 @@ pub(crate) fn inspect(wanted: &Inspect, output: Output) -> anyhow::Result<ExitCo
             })
         ),
         Output::Text => {
-            println!("{} {}  for {}", manifest.id, manifest.version, manifest.contract);
-            manifest.title.iter().for_each(|(language, title)| println!("  {language}: {title}"));
-            println!("  answers for: {}", roles.join(", "));
-            println!("  asks the host for: {}", imports.join(", "));
-            println!("  {} bytes, digest {}", package.bytes.len(), package.digest);
+            say!("{} {}  for {}", manifest.id, manifest.version, manifest.contract);
+            manifest.title.iter().for_each(|(language, title)| say!("  {language}: {title}"));
+            say!("  answers for: {}", roles.join(", "));
+            say!("  asks the host for: {}", imports.join(", "));
+            say!("  {} bytes, digest {}", package.bytes.len(), package.digest);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -65,7 +65,7 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
         );
     }
     let charter = &folder.charter;
-    println!(
+    say!(
         "{}: {} nodes, {} departments, {} policies: nothing to complain about",
         charter.district,
         charter.nodes.len(),

@@ -20,7 +20,7 @@ fn rows(value: &Json) -> impl Iterator<Item = &Json> {
 }
 
 fn print(value: &Json) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn incident(client: &Client, wanted: &Incident, output: Output) -> an
         let found = client.get(&format!("/districts/{district}/incidents?limit=500"))?;
         match output {
             Output::Json => print(&found)?,
-            Output::Text => rows(&found["incidents"]).for_each(|row| println!("{}", brief(row))),
+            Output::Text => rows(&found["incidents"]).for_each(|row| say!("{}", brief(row))),
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -59,7 +59,7 @@ fn brief(row: &Json) -> String {
 }
 
 fn show(found: &Json) {
-    println!("{}", brief(found));
+    say!("{}", brief(found));
     section(found, "levels", |row| {
         let waits = &row["confirmation"];
         let waits = if waits.is_null() {
@@ -138,8 +138,8 @@ fn show(found: &Json) {
 fn section(found: &Json, name: &str, line: impl Fn(&Json) -> String) {
     let mut lines = rows(&found[name]).peekable();
     if lines.peek().is_some() {
-        println!("  {name}:");
-        lines.for_each(|row| println!("    {}", line(row)));
+        say!("  {name}:");
+        lines.for_each(|row| say!("    {}", line(row)));
     }
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn explain(client: &Client, wanted: &Explain, output: Output) -> anyh
     for seq in positions {
         let found = client.get(&format!("/districts/{district}/entries/{seq}/explanation"))?;
         match output {
-            Output::Json => println!("{found}"),
+            Output::Json => say!("{found}"),
             Output::Text => explained(&found),
         }
     }
@@ -192,12 +192,12 @@ fn touching(client: &Client, district: &str, name: &str) -> anyhow::Result<Vec<u
 }
 
 fn explained(found: &Json) {
-    println!("entry {} at {}  {}", found["seq"], text(&found["at"]), text(&found["hash"]));
+    say!("entry {} at {}  {}", found["seq"], text(&found["at"]), text(&found["hash"]));
     let event = &found["happened"]["event"];
     if event.is_null() {
-        println!("  happened: {}", found["happened"]);
+        say!("  happened: {}", found["happened"]);
     } else {
-        println!("  happened: {} {} from {}", text(&event["type"]), text(&event["id"]), text(&event["source"]));
+        say!("  happened: {} {} from {}", text(&event["type"]), text(&event["id"]), text(&event["source"]));
     }
     for call in rows(&found["asked"]) {
         let digest = call["package"].as_str().and_then(|digest| digest.get(..12)).unwrap_or("-");
@@ -206,7 +206,7 @@ fn explained(found: &Json) {
         } else {
             format!("failed: {}", text(&call["failure"]))
         };
-        println!(
+        say!(
             "  asked {}: {} {} ({digest}), fuel {}, {ended}",
             text(&call["role"]),
             text(&call["name"]),
@@ -216,14 +216,14 @@ fn explained(found: &Json) {
     }
     for fact in rows(&found["took_effect"]) {
         let because = &fact["because"];
-        println!("  took effect: {}", text(&fact["kind"]));
+        say!("  took effect: {}", text(&fact["kind"]));
         for language in ["zh", "en"] {
             if let Some(sentence) = because[language].as_str() {
-                println!("      {}: {sentence}", text(&because["rule"]));
+                say!("      {}: {sentence}", text(&because["rule"]));
             }
         }
         for limit in rows(&fact["limits"]) {
-            println!(
+            say!(
                 "      limit {}: {} (used {}, remaining {})",
                 text(&limit["name"]),
                 limit["limit"],
@@ -240,18 +240,12 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
         print(&found)?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("journal: {}", if found["healthy"] == true { "takes entries" } else { "STOPPED" });
+    say!("journal: {}", if found["healthy"] == true { "takes entries" } else { "STOPPED" });
     for row in rows(&found["districts"]) {
-        println!(
-            "{}  entry {}  {} incidents  {} waiting",
-            text(&row["id"]),
-            row["seq"],
-            row["incidents"],
-            row["waiting"]
-        );
+        say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);
         for policy in rows(&row["policies"]) {
             let digest = policy["digest"].as_str().and_then(|digest| digest.get(..12)).unwrap_or("-");
-            println!(
+            say!(
                 "    {}: {} {} ({digest}), fallback answered {} times",
                 text(&policy["role"]),
                 text(&policy["package"]),
@@ -260,7 +254,7 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
             );
         }
         if let Some(problem) = row["reload_problem"].as_str() {
-            println!("    ! the newest files are not in force: {problem}");
+            say!("    ! the newest files are not in force: {problem}");
         }
     }
     Ok(ExitCode::SUCCESS)

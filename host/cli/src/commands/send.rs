@@ -24,8 +24,8 @@ pub(crate) fn run(client: &Client, send: &Send, output: Output) -> anyhow::Resul
             .send(send.district.as_deref(), &event)
             .with_context(|| format!("{name}, event {} ({})", number + 1, event["id"].as_str().unwrap_or("no id")))?;
         match output {
-            Output::Json => println!("{receipt}"),
-            Output::Text => println!("{}", in_words(&event, &receipt)),
+            Output::Json => say!("{receipt}"),
+            Output::Text => say!("{}", in_words(&event, &receipt)),
         }
     }
     Ok(ExitCode::SUCCESS)
