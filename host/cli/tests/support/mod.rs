@@ -1,0 +1,138 @@
+//! What the end-to-end tests share: the example city with packages that were built from source, and the real binary.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+pub(crate) const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two folders below the root").to_path_buf()
+}
+
+/// A copy of the examples, with the reference policies built from their sources.
+pub(crate) fn examples() -> TempDir {
+    let copy = TempDir::new().expect("a folder");
+    copy_folder(&root().join("examples"), copy.path());
+    let packages = copy.path().join("ref-v1/packages");
+    fs::create_dir_all(&packages).expect("made");
+    for policy in ["triage", "escalation", "discretion", "incentives"] {
+        let bytes = muster_testkit::guests::policy(policy);
+        fs::write(packages.join(format!("{policy}.wasm")), bytes.as_slice()).expect("written");
+    }
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("readable").is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// A running host. It is killed when dropped.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+}
+
+impl Server {
+    pub(crate) fn start(data: &Path, districts: &[PathBuf]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let address = format!("127.0.0.1:{port}");
+        let mut command = Command::new(MUSTER);
+        command.arg("serve").arg("--data").arg(data).args(["--listen", &address]).stderr(Stdio::piped());
+        for district in districts {
+            command.arg("--district").arg(district);
+        }
+        let mut child = command.spawn().expect("the binary runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut said = Vec::new();
+        for line in &mut lines {
+            let line = line.expect("text");
+            let ready = line.contains("ready on");
+            said.push(line);
+            if ready {
+                // The rest is read away, so that the host never waits for its reader.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Self { child, address };
+            }
+        }
+        panic!("the host did not come up:\n{}", said.join("\n"));
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Json {
+        let mut response = agent().get(self.url(path)).call().expect("answered");
+        response.body_mut().read_json().expect("JSON")
+    }
+
+    /// Posts a body; gives the status, the content type and the answer.
+    pub(crate) fn post(&self, path: &str, content: &str, body: &[u8]) -> (u16, String, Json) {
+        let mut response = agent().post(self.url(path)).content_type(content).send(body).expect("answered");
+        let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        (response.status().as_u16(), kind, response.body_mut().read_json().unwrap_or(Json::Null))
+    }
+
+    pub(crate) fn send(&self, district: &str, event: &Json) -> (u16, Json) {
+        let path = format!("/v1/districts/{district}/events");
+        let (status, _, answer) = self.post(&path, "application/cloudevents+json", event.to_string().as_bytes());
+        (status, answer)
+    }
+
+    /// Ends the process as a power cut would: no chance to tidy up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// Asks the process to stop and waits until it is gone.
+    pub(crate) fn stop(mut self) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("told");
+        self.child.wait().expect("gone");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub(crate) fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().new_agent()
+}
+
+/// A signal about standing water, with an id of its own.
+pub(crate) fn signal(id: &str, node: &str) -> Json {
+    serde_json::json!({
+        "specversion": "1.0", "id": id, "source": "urn:test:grid", "type": "gov.muster.signal.reported",
+        "jurisdiction": node, "data": {"kind": "ponding", "depth_cm": 18}
+    })
+}
+
+/// A warning, as the weather bureau sends it.
+pub(crate) fn warning(id: &str, node: &str, colour: &str) -> Json {
+    serde_json::json!({
+        "specversion": "1.0", "id": id, "source": "urn:test:weather", "type": "gov.muster.warning.received",
+        "jurisdiction": node, "data": {"hazard": "rainstorm", "colour": colour, "valid_h": 6}
+    })
+}
