@@ -91,6 +91,8 @@ pub(crate) struct Context {
     pub(crate) meter: Meter,
     pub(crate) memory: Vec<(String, Value)>,
     pub(crate) lines: Vec<LogLine>,
+    /// Questions that the guest asked so far, and the bytes that it handed over with them.
+    asked: (u32, usize),
     role: Role,
     scope: MemoryScope,
     granted: Capabilities,
@@ -109,12 +111,24 @@ impl Context {
     ) -> Self {
         let meter = Meter::new(&limits);
         let (memory, lines) = (Vec::new(), Vec::new());
-        Self { state, settings, now, meter, memory, lines, role, scope, granted, limits }
+        Self { state, settings, now, meter, memory, lines, asked: (0, 0), role, scope, granted, limits }
     }
 
-    /// Ends the call unless the capability was granted.
-    pub(crate) fn need(&self, capability: Capability) -> wasmtime::Result<()> {
-        if self.granted.has(capability) { Ok(()) } else { Err(wasmtime::Error::new(Denied(capability))) }
+    /// Ends the call unless the capability was granted and the guest has not asked too much. `bytes` is what the guest
+    /// handed over with this question: the engine limits it for each question, this limits their sum.
+    pub(crate) fn need(&mut self, capability: Capability, bytes: usize) -> wasmtime::Result<()> {
+        if !self.granted.has(capability) {
+            return Err(wasmtime::Error::new(Denied(capability)));
+        }
+        let (questions, handed_over) = (self.asked.0 + 1, self.asked.1.saturating_add(bytes));
+        if questions > self.limits.questions {
+            return Err(wasmtime::Error::new(OverCap("questions to the host")));
+        }
+        if handed_over > self.limits.transfer {
+            return Err(wasmtime::Error::new(OverCap("data handed over with questions")));
+        }
+        self.asked = (questions, handed_over);
+        Ok(())
     }
 
     /// Keeps a line, cut to its cap; lines beyond the cap are dropped, they are for the author only.

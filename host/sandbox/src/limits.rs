@@ -8,9 +8,13 @@ pub struct Limits {
     /// Units of fuel: the budget that decides, because it is reproducible. A real decision uses 13 to 25 thousand in
     /// plain rules and some hundred thousand with tables; two million are caught within about a millisecond.
     pub fuel: u64,
-    /// Data that may cross the boundary in one call, in units of the engine's host-call fuel (about bytes). Caught
-    /// here because epochs do not stop the host while it lifts a guest's lists.
+    /// Data that a guest may hand over in one call, in units of the engine's host-call fuel (about bytes): so much with
+    /// its answer, and as much with all its questions together. Caught here because epochs do not stop the host while
+    /// it lifts a guest's lists.
     pub transfer: usize,
+    /// Questions that a guest may ask in one call. They cost the guest little fuel and the host real time: without a
+    /// cap, a guest could have the clock end its call, and what the clock ends is not reproducible.
+    pub questions: u32,
     /// Linear memory in bytes. The pool reserves as much for each instance.
     pub memory_bytes: usize,
     /// Elements in one table.
@@ -30,6 +34,7 @@ impl Limits {
     pub const STANDARD: Self = Self {
         fuel: 2_000_000,
         transfer: 256 << 10,
+        questions: 1_024,
         memory_bytes: 4 << 20,
         table_elements: 10_000,
         epochs: 10,
@@ -44,6 +49,11 @@ impl Default for Limits {
         Self::STANDARD
     }
 }
+
+/// The machine could not give memory that a guest was entitled to. Never the guest's doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the machine could not give the memory that the call was entitled to")]
+pub(crate) struct OutOfMemory;
 
 /// Counts what an instance asks for, and remembers that it asked for too much.
 #[derive(Debug)]
@@ -64,6 +74,11 @@ impl ResourceLimiter for Meter {
         let fits = desired <= self.memory_bytes && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
         Ok(fits)
+    }
+
+    /// Comes after a growth that was allowed above, so it is the machine that said no.
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(wasmtime::Error::new(OutOfMemory))
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {

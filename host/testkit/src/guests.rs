@@ -9,6 +9,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use muster_kernel::settings::Settings;
+
 static BUILT: Mutex<BTreeMap<PathBuf, Arc<Vec<u8>>>> = Mutex::new(BTreeMap::new());
 
 /// The package of a reference policy: a folder of `plugins/`.
@@ -25,6 +27,19 @@ pub fn policy(name: &str) -> Arc<Vec<u8>> {
 /// When it cannot be built.
 pub fn hostile(name: &str) -> Arc<Vec<u8>> {
     package(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name))
+}
+
+/// What the reference profile sets for a reference policy.
+///
+/// # Panics
+/// When the file cannot be read.
+pub fn reference_settings(name: &str) -> Settings {
+    let path = workspace().join("examples/ref-v1/settings").join(name).with_extension("toml");
+    let text = fs::read_to_string(&path).unwrap_or_else(|reason| panic!("{}: {reason}", path.display()));
+    let mut settings = Settings::default();
+    let read = muster_packages::settings::read(&mut settings, &text, name);
+    read.unwrap_or_else(|reason| panic!("{reason}"));
+    settings
 }
 
 fn package(crate_dir: &Path) -> Arc<Vec<u8>> {

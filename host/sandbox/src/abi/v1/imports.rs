@@ -12,9 +12,22 @@ use crate::context::{Capability, Context};
 
 impl contract::types::Host for Context {}
 
+/// Bytes of a value that has no fixed size.
+fn length(value: &wit::Value) -> usize {
+    if let wit::Value::Text(text) = value { text.len() } else { 0 }
+}
+
+fn sum(attributes: &[wit::Attribute]) -> usize {
+    attributes.iter().map(|attribute| attribute.key.len() + length(&attribute.value)).sum()
+}
+
+fn optional(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
 impl contract::log::Host for Context {
     fn write(&mut self, severity: contract::log::Severity, message: String) -> Result<()> {
-        self.need(Capability::Log)?;
+        self.need(Capability::Log, message.len())?;
         let severity = match severity {
             contract::log::Severity::Debug => LogSeverity::Debug,
             contract::log::Severity::Info => LogSeverity::Info,
@@ -27,12 +40,12 @@ impl contract::log::Host for Context {
 
 impl contract::settings::Host for Context {
     fn get(&mut self, key: String) -> Result<Option<wit::Value>> {
-        self.need(Capability::Settings)?;
+        self.need(Capability::Settings, key.len())?;
         Ok(self.settings.get(&key).map(Wit::wit))
     }
 
     fn rows(&mut self, table: String, matching: Vec<wit::Attribute>) -> Result<Vec<contract::settings::Row>> {
-        self.need(Capability::Settings)?;
+        self.need(Capability::Settings, table.len() + sum(&matching))?;
         let matching = from_attributes(matching);
         let rows = self.settings.rows(&table, &matching).map(|row| contract::settings::Row { cells: attributes(row) });
         Ok(rows.collect())
@@ -51,17 +64,17 @@ fn node(node: &muster_kernel::charter::Node) -> contract::roster::Node {
 
 impl contract::roster::Host for Context {
     fn find(&mut self, code: String) -> Result<Option<contract::roster::Node>> {
-        self.need(Capability::Roster)?;
+        self.need(Capability::Roster, code.len())?;
         Ok(roster::node(&self.state, &code).map(node))
     }
 
     fn at_tier(&mut self, code: String, tier: wit::Tier) -> Result<Option<contract::roster::Node>> {
-        self.need(Capability::Roster)?;
+        self.need(Capability::Roster, code.len())?;
         Ok(roster::at_tier(&self.state, &code, tier.kernel()).map(node))
     }
 
     fn below(&mut self, code: String, tier: wit::Tier) -> Result<Vec<String>> {
-        self.need(Capability::Roster)?;
+        self.need(Capability::Roster, code.len())?;
         Ok(roster::below(&self.state, &code, tier.kernel())
             .into_iter()
             .map(muster_kernel::NodeCode::into_string)
@@ -69,7 +82,7 @@ impl contract::roster::Host for Context {
     }
 
     fn department(&mut self, code: String, service: String) -> Result<Option<wit::Party>> {
-        self.need(Capability::Roster)?;
+        self.need(Capability::Roster, code.len() + service.len())?;
         Ok(roster::department(&self.state, &code, &service).map(|department| {
             wit::Party::Department(wit::Department { node: department.node.to_string(), name: department.name.clone() })
         }))
@@ -78,7 +91,7 @@ impl contract::roster::Host for Context {
 
 impl contract::calendar::Host for Context {
     fn local(&mut self, at: i64) -> Result<contract::calendar::Civil> {
-        self.need(Capability::Calendar)?;
+        self.need(Capability::Calendar, 0)?;
         let civil = calendar::local(&self.state, Instant::from_millis(at));
         Ok(contract::calendar::Civil {
             year: civil.year,
@@ -93,72 +106,73 @@ impl contract::calendar::Host for Context {
     }
 
     fn next_clock(&mut self, after: i64, hour: u8, minute: u8) -> Result<i64> {
-        self.need(Capability::Calendar)?;
+        self.need(Capability::Calendar, 0)?;
         Ok(calendar::next_clock(&self.state, Instant::from_millis(after), hour, minute).as_millis())
     }
 
     fn add_working_days(&mut self, start: i64, days: u32) -> Result<i64> {
-        self.need(Capability::Calendar)?;
+        self.need(Capability::Calendar, 0)?;
         Ok(calendar::add_working_days(&self.state, Instant::from_millis(start), days).as_millis())
     }
 }
 
 impl contract::memory::Host for Context {
     fn get(&mut self, key: String) -> Result<Option<wit::Value>> {
-        self.need(Capability::Memory)?;
+        self.need(Capability::Memory, key.len())?;
         Ok(self.remembered(&key).map(Wit::wit))
     }
 
     fn set(&mut self, key: String, value: wit::Value) -> Result<()> {
-        self.need(Capability::Memory)?;
+        self.need(Capability::Memory, key.len() + length(&value))?;
         self.remember(key, value.kernel())
     }
 }
 
 impl contract::facts::Host for Context {
     fn find_incident(&mut self, id: String) -> Result<Option<wit::Incident>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, id.len())?;
         Ok(facts::incident(&self.state, &id).map(|incident| incident.wit()))
     }
 
     fn children(&mut self, id: String) -> Result<Vec<wit::Incident>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, id.len())?;
         Ok(facts::children(&self.state, &id).iter().map(Wit::wit).collect())
     }
 
     fn warnings(&mut self, code: String, hazard: Option<String>) -> Result<Vec<wit::Warning>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, code.len() + optional(hazard.as_ref()))?;
         Ok(facts::warnings(&self.state, &code, hazard.as_deref(), self.now).iter().map(Wit::wit).collect())
     }
 
     fn warning_history(&mut self, code: String, hazard: String, since: i64) -> Result<Vec<wit::Warning>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, code.len() + hazard.len())?;
         let since = Instant::from_millis(since);
         Ok(facts::warning_history(&self.state, &code, &hazard, since).iter().map(Wit::wit).collect())
     }
 
     fn responses(&mut self, incident: String) -> Result<Vec<wit::Response>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, incident.len())?;
         Ok(facts::responses(&self.state, &incident).iter().map(Wit::wit).collect())
     }
 
     fn open_call_outs(&mut self, incident: String) -> Result<Vec<wit::CallOut>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, incident.len())?;
         Ok(facts::open_callouts(&self.state, &incident).iter().map(Wit::wit).collect())
     }
 
     fn measures(&mut self, incident: String) -> Result<Vec<wit::MeasureRecord>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, incident.len())?;
         Ok(facts::measures(&self.state, &incident).iter().map(Wit::wit).collect())
     }
 
     fn grants(&mut self, code: String) -> Result<Vec<wit::Grant>> {
-        self.need(Capability::Facts)?;
+        self.need(Capability::Facts, code.len())?;
         Ok(facts::grants(&self.state, &code, self.now).iter().map(Wit::wit).collect())
     }
 
     fn spent(&mut self, filter: contract::facts::SpendingFilter) -> Result<wit::Spending> {
-        self.need(Capability::Facts)?;
+        let texts = [&filter.incident, &filter.node, &filter.within, &filter.category, &filter.vendor];
+        self.need(Capability::Facts, texts.into_iter().map(|text| optional(text.as_ref())).sum())?;
         let (count, total) = facts::spent(&self.state, &filter.kernel());
         Ok(wit::Spending { count, total })
     }

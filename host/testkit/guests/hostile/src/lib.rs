@@ -40,10 +40,9 @@ impl Escalation for Hostile {
     fn assess(question: escalation::Question) -> Vec<Effect> {
         let because = behave();
         match settings::text("behaviour").as_str() {
-            "million_effects" => misbehaviour::effects(1_000_000, &because),
-            "many_effects" => misbehaviour::effects(500, &because),
+            "million_effects" => misbehaviour::effects(1_000_000, because),
             "unknown_nodes" => misbehaviour::effects_nowhere(question.now, &because),
-            _ => misbehaviour::effects(1, &because),
+            _ => misbehaviour::effects(1, because),
         }
     }
 }

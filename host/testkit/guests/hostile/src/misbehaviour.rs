@@ -20,12 +20,13 @@ pub(crate) fn carry_out(name: &str) -> Option<Because> {
         "trap" => panic!("this policy gives up"),
         "deep_recursion" => drop(black_box(descend(black_box(1_000_000_000)))),
         "log_flood" => log_flood("flood", 1_000),
-        "log_giants" => log_flood(&"x".repeat(200 << 10), usize::MAX),
-        "memory_flood" => memory_flood("key"),
-        "memory_giants" => memory_flood(&"x".repeat(200 << 10)),
+        "log_giants" => log_flood(&giant(200 << 10), usize::MAX),
+        "log_one_giant" => log_flood(&giant(MEBIBYTE), 1),
+        "memory_flood" => memory_flood(),
+        "memory_giants" => memory_giants(),
         "question_flood" => question_flood(),
-        "giant_strings" => return Some(said("x".repeat(MEBIBYTE), 1)),
-        "aliased_strings" => return Some(said("x".repeat(128 << 10), 1_000)),
+        "giant_strings" => return Some(said(giant(MEBIBYTE), 1)),
+        "aliased_strings" => return Some(said(giant(128 << 10), 1_000)),
         "garbled_text" => return Some(garbled()),
         _ => {}
     }
@@ -66,9 +67,27 @@ fn log_flood(line: &str, times: usize) {
     }
 }
 
-fn memory_flood(prefix: &str) {
+fn memory_flood() {
     for number in 0..u64::MAX {
-        memory::set(&format!("{prefix}{number}"), &Value::Integer(1));
+        memory::set(&number.to_string(), &Value::Integer(1));
+    }
+}
+
+/// Few changes, each as large as one question may be.
+fn memory_giants() {
+    let text = Value::Text(giant(200 << 10));
+    for key in ["a", "b", "c"] {
+        memory::set(key, &text);
+    }
+}
+
+/// A text that costs the guest nothing to make: memory that was never written reads as zeros, and zeros are text.
+fn giant(length: usize) -> String {
+    let mut bytes = Vec::with_capacity(length);
+    // SAFETY: a fresh instance's memory is zero beyond what was handed out, and the allocator hands out the end.
+    unsafe {
+        bytes.set_len(length);
+        String::from_utf8_unchecked(bytes)
     }
 }
 
@@ -101,9 +120,9 @@ fn garbled() -> Because {
 }
 
 /// So many times the same notice.
-pub(crate) fn effects(count: usize, because: &Because) -> Vec<Effect> {
-    let notice = || Act::Notify(Notice { to: Vec::new(), sentences: Vec::new() });
-    (0..count).map(|_| effect(notice(), because.clone())).collect()
+pub(crate) fn effects(count: usize, because: Because) -> Vec<Effect> {
+    let notice = Act::Notify(Notice { to: Vec::new(), sentences: Vec::new() });
+    vec![effect(notice, because); count]
 }
 
 /// Effects on nodes that no charter knows.

@@ -1,0 +1,129 @@
+//! The ladder's own rules, compiled into this program and answered by the SDK's harness: the floor under the sandbox.
+//!
+//! The rules are the plugin's source files. Its entry point is private to it, so the path that a plain signal takes
+//! through it is walked here, and checked against what the guest answered.
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use muster_kernel::act::Effect as Proposed;
+use muster_kernel::settings::Settings;
+use muster_kernel::value::{Attribute as Cell, Decimal};
+use muster_kernel::{Tier as KernelTier, Value as KernelValue};
+use muster_sdk::testing::Harness;
+use muster_sdk::{Attribute, Effect, Event, Incident, Mode, RiskStage, Tier, Value, settings, types};
+use muster_testkit::{district, guests};
+
+use crate::acts::Scene;
+use crate::levels;
+
+/// Measures the rules, after proving that they say what the guest said.
+pub(crate) fn measure(criterion: &mut Criterion, expected: &[Proposed]) {
+    let (event, incident) = (event(), incident());
+    let rules = |effects: &[Effect]| effects.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
+    harness().run(|| {
+        let same = expected.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
+        assert_eq!(rules(&assess(&event, &incident)), same, "the native rules answer something else");
+        criterion.bench_function("escalation/native", |bencher| {
+            bencher.iter(|| assess(black_box(&event), black_box(&incident)));
+        });
+    });
+}
+
+/// What the ladder does for a signal that raises no level.
+fn assess(event: &Event, incident: &Incident) -> Vec<Effect> {
+    let advised = levels::advised(event, incident, "ponding").map(|advice| advice.effect(incident));
+    let scene = Scene { now: district::NOW, event, place: &event.node, scheme: &incident.scheme, level: None };
+    let rows = settings::rows("on_signal", &[("kind", "ponding")]);
+    advised.into_iter().chain(scene.effects_of(&rows)).collect()
+}
+
+/// The same settings, nodes and departments as the sandboxed call has.
+fn harness() -> Harness {
+    let harness = with_settings(Harness::new(), &guests::reference_settings("escalation"));
+    let charter = district::charter();
+    let harness = charter.nodes.iter().fold(harness, |harness, node| {
+        let parent = node.parent.as_ref().map(muster_kernel::NodeCode::as_str);
+        harness.add_node(node.code.as_str(), tier(node.tier), parent)
+    });
+    charter.departments.iter().fold(harness, |harness, department| {
+        harness.add_department(department.node.as_str(), &department.name, &department.services[0])
+    })
+}
+
+fn with_settings(mut harness: Harness, settings: &Settings) -> Harness {
+    for (key, setting) in &settings.values {
+        harness = harness.setting(key, value(setting));
+    }
+    for (table, rows) in &settings.tables {
+        for row in rows {
+            let cells: Vec<_> = row.iter().map(|cell| (cell.key.as_str(), value(&cell.value))).collect();
+            harness = harness.row(table, &cells);
+        }
+    }
+    harness
+}
+
+fn value(value: &KernelValue) -> Value {
+    match value {
+        KernelValue::Unknown => Value::Unknown,
+        KernelValue::Flag(flag) => Value::Flag(*flag),
+        KernelValue::Integer(number) => Value::Integer(*number),
+        KernelValue::Decimal(Decimal { unscaled, scale }) => {
+            Value::Decimal(types::Decimal { unscaled: *unscaled, scale: *scale })
+        }
+        KernelValue::Text(text) => Value::Text(text.clone()),
+        KernelValue::Instant(instant) => Value::Instant(instant.as_millis()),
+    }
+}
+
+fn tier(tier: KernelTier) -> Tier {
+    Tier::parse(tier.as_str()).expect("both know the same tiers")
+}
+
+fn event() -> Event {
+    let event = district::ponding();
+    let attribute = |cell: &Cell| Attribute { key: cell.key.clone(), value: value(&cell.value) };
+    Event {
+        id: event.id,
+        source: event.source,
+        kind: event.kind,
+        subject: event.subject,
+        occurred: event.occurred.as_millis(),
+        recorded: event.recorded.as_millis(),
+        node: event.node.to_string(),
+        place: event.place,
+        incident: event.incident,
+        exercise: event.exercise,
+        attributes: event.attributes.iter().map(attribute).collect(),
+    }
+}
+
+fn incident() -> Incident {
+    let incident = district::incident();
+    let response = types::Response {
+        scheme: incident.response.scheme.to_string(),
+        node: incident.response.node.to_string(),
+        recommended: None,
+        in_force: None,
+        since: None,
+        ordered: false,
+    };
+    Incident {
+        id: incident.id.to_string(),
+        name: incident.name,
+        names: incident.names,
+        scheme: incident.scheme.to_string(),
+        hazard: incident.hazard.to_string(),
+        node: incident.node.to_string(),
+        opened: incident.opened.as_millis(),
+        stage: RiskStage::Prevent,
+        mode: Mode::Normal,
+        life_safety: incident.life_safety,
+        response,
+        floor: None,
+        figures: Vec::new(),
+        parent: None,
+        tags: incident.tags,
+    }
+}
