@@ -61,7 +61,11 @@ fn expectations(examples: &Path) -> Vec<(PathBuf, PathBuf)> {
     let mut found = Vec::new();
     for district in fs::read_dir(examples).expect("readable").flatten() {
         let Ok(streams) = fs::read_dir(district.path().join("streams")) else { continue };
-        for stream in streams.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "jsonl")) {
+        for stream in streams
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
+        {
             let expected = stream.with_extension("expected.toml");
             if expected.exists() {
                 found.push((stream, expected));

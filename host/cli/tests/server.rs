@@ -38,7 +38,8 @@ fn bad_input_is_named_and_leaves_no_trace() {
     let data = tempfile::tempdir().expect("a folder");
     let server = Server::start(data.path(), &[city(&examples)]);
     let before = seq(&server);
-    let year_9999 = json!({"specversion": "1.0", "id": "x", "source": "s", "type": "t", "time": "9999-01-01T00:00:00Z"});
+    let year_9999 =
+        json!({"specversion": "1.0", "id": "x", "source": "s", "type": "t", "time": "9999-01-01T00:00:00Z"});
     let no_type = json!({"specversion": "1.0", "id": "x", "source": "s"});
     let large = vec![b'a'; 10_000_000];
     let cases: [(&str, &str, &str, &[u8], u16, Json); 7] = [
@@ -46,7 +47,14 @@ fn bad_input_is_named_and_leaves_no_trace() {
         ("not-a-cloudevent", EVENTS, STRUCTURED, b"[1]", 400, Json::Null),
         ("not-a-cloudevent", EVENTS, STRUCTURED, &no_type.to_string().into_bytes(), 400, json!("type")),
         ("not-a-cloudevent", EVENTS, STRUCTURED, &year_9999.to_string().into_bytes(), 400, json!("time")),
-        ("unknown-district", "/v1/districts/nowhere/events", STRUCTURED, &signal("x", "990100").to_string().into_bytes(), 404, Json::Null),
+        (
+            "unknown-district",
+            "/v1/districts/nowhere/events",
+            STRUCTURED,
+            &signal("x", "990100").to_string().into_bytes(),
+            404,
+            Json::Null,
+        ),
         ("unsupported-media-type", EVENTS, "text/plain", b"hello", 415, Json::Null),
         ("too-large", EVENTS, STRUCTURED, &large, 413, Json::Null),
     ];
@@ -102,9 +110,11 @@ fn all_three_modes_of_cloudevents_are_taken_and_explained() {
     assert_eq!(answers[2]["receipt"]["duplicate"], false, "{answers}");
     let explained = server.get(&format!("/v1/districts/yunhe/entries/{}/explanation", receipt["seq"]));
     assert_eq!(explained["happened"]["event"]["source"], "urn:test:网格");
-    let asked: Vec<&str> = explained["asked"].as_array().expect("calls").iter().filter_map(|call| call["role"].as_str()).collect();
+    let asked: Vec<&str> =
+        explained["asked"].as_array().expect("calls").iter().filter_map(|call| call["role"].as_str()).collect();
     assert_eq!(asked, ["triage", "escalation"]);
-    let rules: Vec<&Json> = explained["took_effect"].as_array().expect("facts").iter().map(|fact| &fact["because"]["rule"]).collect();
+    let rules: Vec<&Json> =
+        explained["took_effect"].as_array().expect("facts").iter().map(|fact| &fact["because"]["rule"]).collect();
     assert!(rules.contains(&&json!("P")), "{explained}");
 }
 
@@ -118,10 +128,12 @@ fn what_was_acknowledged_survives_kill_minus_nine() {
         let server = Server::start(data.path(), &[city(&examples)]);
         check(&server, &acknowledged);
         let url = server.url(EVENTS);
-        let senders: Vec<_> = (0..64).map(|sender| {
-            let (url, acknowledged) = (url.clone(), Arc::clone(&acknowledged));
-            thread::spawn(move || load(&url, round, sender, &acknowledged))
-        }).collect();
+        let senders: Vec<_> = (0..64)
+            .map(|sender| {
+                let (url, acknowledged) = (url.clone(), Arc::clone(&acknowledged));
+                thread::spawn(move || load(&url, round, sender, &acknowledged))
+            })
+            .collect();
         let known = acknowledged.lock().expect("no holder panics").len();
         until("some receipts", || acknowledged.lock().expect("no holder panics").len() > known + 40);
         server.kill();
@@ -223,13 +235,15 @@ fn a_hostile_policy_costs_only_itself() {
     let quiet = city(&examples);
     let loud = examples.path().join("loud");
     fs::create_dir_all(loud.join("packages")).expect("made");
-    fs::write(loud.join("packages/hostile.wasm"), muster_testkit::guests::hostile("hostile").as_slice()).expect("written");
-    let behaviours = ["loop", "memory_bomb", "trap", "million_effects"];
+    fs::write(loud.join("packages/hostile.wasm"), muster_testkit::guests::hostile("hostile").as_slice())
+        .expect("written");
+    let behaviours = ["endless_loop", "memory_bomb", "trap", "million_effects"];
     let text = fs::read_to_string(quiet.join("district.toml")).expect("text");
-    let text = text
-        .replace("district = \"yunhe\"", "district = \"loud\"")
-        .replace("[policies.triage]\nsettings = [\"settings/triage.toml\"]", "[policies.escalation]\npackage = \"packages/hostile.wasm\"\nsettings = [\"hostile.toml\"]");
-    fs::write(loud.join("hostile.toml"), "behaviour = \"loop\"\n").expect("written");
+    let text = text.replace("district = \"yunhe\"", "district = \"loud\"").replace(
+        "[policies.triage]\nsettings = [\"settings/triage.toml\"]",
+        "[policies.escalation]\npackage = \"packages/hostile.wasm\"\nsettings = [\"hostile.toml\"]",
+    );
+    fs::write(loud.join("hostile.toml"), "behaviour = \"endless_loop\"\n").expect("written");
     fs::write(loud.join("district.toml"), text).expect("written");
     let data = tempfile::tempdir().expect("a folder");
     let server = Server::start(data.path(), &[quiet, loud.clone()]);

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_kernel::record::Receipt;
 use muster_runtime::Host;
 use muster_runtime::cloudevent;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json_, json};
+use tokio_stream::StreamExt as _;
 
 use crate::language::Language;
 use crate::problem::{Kind, Problem, language};
 
+/// Bytes of an oversized body that are read away before the sender is hung up on.
+const DRAIN_BYTES_MAX: usize = 32 << 20;
 /// Events that one batch may hold.
 const BATCH_MAX: usize = 1_000;
 
@@ -74,15 +76,25 @@ async fn take(host: &Host, district: Option<&str>, request: Request) -> Result<R
     }
 }
 
-async fn body(request: Request, language: Language) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, &()).await.map_err(|rejection| {
-        let kind = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
-            _ => Kind::BadRequest,
-        };
-        let detail = format!("the body is over {} bytes or was cut off", crate::BODY_BYTES_MAX);
-        Problem::new(kind, language, detail)
-    })
+/// The body, up to its limit. What is beyond is read away, so that the sender gets its answer and not a broken pipe.
+async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> {
+    let mut frames = request.into_body().into_data_stream();
+    let (mut bytes, mut seen) = (Vec::new(), 0_usize);
+    while let Some(frame) = frames.next().await {
+        let frame = frame.map_err(|_| Problem::new(Kind::BadRequest, language, "the body was cut off"))?;
+        seen = seen.saturating_add(frame.len());
+        if seen > DRAIN_BYTES_MAX {
+            break;
+        }
+        if seen <= crate::BODY_BYTES_MAX {
+            bytes.extend_from_slice(&frame);
+        }
+    }
+    if seen > crate::BODY_BYTES_MAX {
+        let detail = format!("the body is over {} bytes; send fewer events at once", crate::BODY_BYTES_MAX);
+        return Err(Problem::new(Kind::TooLarge, language, detail));
+    }
+    Ok(bytes)
 }
 
 fn json_of(body: &[u8], language: Language) -> Result<Json_, Problem> {

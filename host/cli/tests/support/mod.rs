@@ -85,7 +85,8 @@ impl Server {
     /// Posts a body; gives the status, the content type and the answer.
     pub(crate) fn post(&self, path: &str, content: &str, body: &[u8]) -> (u16, String, Json) {
         let mut response = agent().post(self.url(path)).content_type(content).send(body).expect("answered");
-        let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        let kind =
+            response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
         (response.status().as_u16(), kind, response.body_mut().read_json().unwrap_or(Json::Null))
     }
 
