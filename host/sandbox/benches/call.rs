@@ -47,7 +47,7 @@ fn discretion(criterion: &mut Criterion) {
     let first = policies.discretion(&state, &question);
     println!("discretion: {:?}, fuel {}", first.answer.expect("an answer").verdict, first.call.fuel);
     criterion.bench_function("discretion/sandbox", |bencher| {
-        bencher.iter(|| policies.discretion(&state, black_box(&question)))
+        bencher.iter(|| policies.discretion(&state, black_box(&question)));
     });
 }
 
