@@ -39,14 +39,21 @@ impl Deciding<'_> {
         self.place(event, answer)
     }
 
-    /// The incident that the event names: by its own name, or through the call-out it speaks of.
+    /// The incident that the event names: by its own name, or through the call-out, request, measure or task it
+    /// speaks of.
     fn named_incident(&self, event: &Event) -> Option<IncidentId> {
         let by_name = event.incident.as_deref().and_then(|name| facts::find_incident(self.state, name));
-        by_name.map(|(id, _)| id.clone()).or_else(|| {
-            let callout = find_text(&event.attributes, "callout")?;
-            let id = self.state.index.callout_names.get(callout)?;
-            self.state.callouts.get(id)?.incident.clone()
-        })
+        by_name.map(|(id, _)| id.clone()).or_else(|| self.incident_of_subject(event))
+    }
+
+    fn incident_of_subject(&self, event: &Event) -> Option<IncidentId> {
+        let state = &self.state;
+        let named = |key: &str| find_text(&event.attributes, key);
+        let of_callout = || state.callouts.get(state.index.callout_names.get(named("callout")?)?)?.incident.clone();
+        let of_request = || state.spends.get(named("request")?)?.incident.clone();
+        let of_measure = || state.measures.get(named("measure")?)?.incident.clone();
+        let of_task = || state.tasks.get(named("task")?)?.incident.clone();
+        of_callout().or_else(of_request).or_else(of_measure).or_else(of_task)
     }
 
     /// The answer, if the incident and the nodes it speaks of exist.
