@@ -35,7 +35,7 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     /// Run a host
     Serve(Serve),
-    /// Send CloudEvents to a running host and print their receipts
+    /// Send `CloudEvents` to a running host and print their receipts
     Send(Send),
     /// What is happening: list incidents, or show one
     Incident(Incident),
@@ -46,7 +46,7 @@ pub(crate) enum Command {
     /// Read or verify a journal on disk
     #[command(subcommand)]
     Journal(Journal),
-    /// Play a stream of CloudEvents through a district under virtual time
+    /// Play a stream of `CloudEvents` through a district under virtual time
     Play(Play),
     /// Build a policy crate into a package
     Build(Build),
@@ -77,7 +77,7 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Send {
-    /// A JSON or JSON-lines file of CloudEvents; `-` is standard input
+    /// A JSON or JSON-lines file of `CloudEvents`; `-` is standard input
     pub(crate) file: PathBuf,
     /// The district; without it each event goes where its jurisdiction is known
     #[arg(long, env = "MUSTER_DISTRICT")]
@@ -131,7 +131,7 @@ pub(crate) enum Journal {
 
 #[derive(Debug, Args)]
 pub(crate) struct Play {
-    /// CloudEvents, one a line, in the order of arrival
+    /// `CloudEvents`, one a line, in the order of arrival
     pub(crate) stream: PathBuf,
     /// The district's folder
     #[arg(long = "district", value_name = "DIR")]

@@ -23,7 +23,7 @@ impl Client {
         self.read(response)
     }
 
-    /// Sends one CloudEvent and gives its receipt.
+    /// Sends one `CloudEvent` and gives its receipt.
     pub(crate) fn send(&self, district: Option<&str>, event: &Json) -> anyhow::Result<Json> {
         let path = district.map_or_else(|| "/events".to_owned(), |district| format!("/districts/{district}/events"));
         let request = self.agent.post(format!("{}/v1{path}", self.server));

@@ -1,4 +1,4 @@
-//! An event as the kernel knows it: a CloudEvent that has been read and flattened.
+//! An event as the kernel knows it: a `CloudEvent` that has been read and flattened.
 //!
 //! Reading bytes from outside is not done here; see the intake adapters.
 
@@ -17,7 +17,7 @@ pub struct Event {
     pub id: String,
     /// Who sent it: a URI.
     pub source: String,
-    /// CloudEvents type, for instance `gov.muster.signal.reported`.
+    /// `CloudEvents` type, for instance `gov.muster.signal.reported`.
     #[serde(rename = "type")]
     pub kind: String,
     /// What it is about, in the sender's words.

@@ -54,7 +54,7 @@ impl Instant {
     pub fn parse(text: &str) -> Result<Self, InstantError> {
         let timestamp: Timestamp = text.parse().map_err(|_| InstantError::Malformed(text.to_string()))?;
         let millis = timestamp.as_millisecond();
-        if millis < Self::MIN.0 || millis > Self::MAX.0 {
+        if !(Self::MIN.0..=Self::MAX.0).contains(&millis) {
             return Err(InstantError::OutOfRange(text.to_string()));
         }
         Ok(Self(millis))

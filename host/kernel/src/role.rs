@@ -181,6 +181,7 @@ pub mod escalation {
     }
 
     /// What the occasion is about.
+    #[expect(clippy::large_enum_variant, reason = "one at a time, and nearly always an incident")]
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Matter {
         /// An incident.

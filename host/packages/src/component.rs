@@ -12,6 +12,7 @@ pub struct ComponentError(String);
 /// # Errors
 /// When the module does not carry the contract, or does not keep to it.
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, ComponentError> {
-    let wrapped = ComponentEncoder::default().validate(true).module(module).and_then(|encoder| encoder.encode());
+    let wrapped =
+        ComponentEncoder::default().validate(true).module(module).and_then(wit_component::ComponentEncoder::encode);
     wrapped.map_err(|reason| ComponentError(format!("{reason:#}")))
 }

@@ -1,4 +1,4 @@
-//! A CloudEvent 1.0 in JSON, read into the kernel's event. Nothing is guessed: what is wrong is named.
+//! A `CloudEvent` 1.0 in JSON, read into the kernel's event. Nothing is guessed: what is wrong is named.
 
 use muster_kernel::value::{Attribute, Decimal};
 use muster_kernel::{Event, Instant, InstantError, NodeCode, Value};
@@ -85,10 +85,10 @@ const KNOWN: [&str; 13] = [
     "recordedtime",
 ];
 
-/// Reads a CloudEvent in the JSON event format. `now` stands for a missing `time`.
+/// Reads a `CloudEvent` in the JSON event format. `now` stands for a missing `time`.
 ///
 /// # Errors
-/// When it is not a CloudEvent of version 1.0, or over a limit.
+/// When it is not a `CloudEvent` of version 1.0, or over a limit.
 pub fn parse(json: &Json, now: Instant) -> Result<Parsed, CloudEventError> {
     let Json::Object(object) = json else { return Err(CloudEventError::NotObject) };
     match text(object, "specversion")? {

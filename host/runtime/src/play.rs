@@ -1,4 +1,4 @@
-//! Plays a stream of CloudEvents through a district under virtual time.
+//! Plays a stream of `CloudEvents` through a district under virtual time.
 //!
 //! At one instant: events in the order of the file, then timers by due time, then by key. What comes out depends on the
 //! stream and the folder alone.

@@ -32,10 +32,14 @@ const VIEW_EVERY: u64 = 512;
 /// How long an idle shard sleeps at most.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// A question to a district: asked in its turn, it gives what is to be said once the journal is durable that far.
+type Question = Box<dyn FnOnce(&District) -> Answer + Send>;
+type Answer = Box<dyn FnOnce() + Send>;
+
 /// What can reach a district.
 pub(crate) enum Command {
     Submit { event: Event, reply: oneshot::Sender<Result<Receipt, SubmitError>> },
-    Query(Box<dyn FnOnce(&District) -> Box<dyn FnOnce() + Send> + Send>),
+    Query(Question),
     Charter { charter: Charter, digest: Digest },
     Install(Install),
     Stop,
@@ -185,7 +189,7 @@ impl Shard {
 struct Work {
     outcome: Outcome,
     replies: Vec<(oneshot::Sender<Result<Receipt, SubmitError>>, usize)>,
-    answers: Vec<Box<dyn FnOnce() + Send>>,
+    answers: Vec<Answer>,
 }
 
 impl Seat {
@@ -261,7 +265,9 @@ impl Work {
                 // Nobody may be listening.
                 drop(committed.send(entry));
             }
-            answers.into_iter().for_each(|answer| answer());
+            for answer in answers {
+                answer();
+            }
         };
         if let Err(error) = journal.append(outcome.records, speak) {
             tracing::error!(target: "muster::shard", district = %seat.district.id, %error, "the journal is gone");
@@ -281,7 +287,7 @@ pub(crate) fn query_district<T: Send + 'static>(
     ask: impl FnOnce(&District) -> T + Send + 'static,
 ) -> (Command, oneshot::Receiver<T>) {
     let (tell, told) = oneshot::channel();
-    let ask = move |district: &District| -> Box<dyn FnOnce() + Send> {
+    let ask = move |district: &District| -> Answer {
         let answer = ask(district);
         Box::new(move || drop(tell.send(answer)))
     };

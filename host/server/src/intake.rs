@@ -1,4 +1,4 @@
-//! Events in: CloudEvents over HTTP, structured, binary and in batches. A receipt leaves only for what is durable.
+//! Events in: `CloudEvents` over HTTP, structured, binary and in batches. A receipt leaves only for what is durable.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(crate) async fn to_district(
     take(&host, Some(&district), request).await
 }
 
-/// The ways in which CloudEvents come over HTTP.
+/// The ways in which `CloudEvents` come over HTTP.
 enum Mode {
     Structured,
     Batch,
@@ -122,12 +122,11 @@ fn binary(headers: &HeaderMap, body: &[u8], language: Language) -> Result<Json_,
 async fn one(host: &Host, district: Option<&str>, json: Json_, language: Language) -> Result<Json<Receipt>, Problem> {
     let parsed = cloudevent::parse(&json, host.now()).map_err(|error| Problem::of_event(&error, language))?;
     let event = parsed.event;
-    let district = match district {
-        Some(district) => district.to_owned(),
-        None => {
-            let found = host.district_of(&event.place).await;
-            found.map_err(|error| Problem::of_submit(&error, language))?.into_string()
-        }
+    let district = if let Some(district) = district {
+        district.to_owned()
+    } else {
+        let found = host.district_of(&event.place).await;
+        found.map_err(|error| Problem::of_submit(&error, language))?.into_string()
     };
     let receipt = host.submit(&district, event).await.map_err(|error| Problem::of_submit(&error, language))?;
     Ok(Json(receipt))

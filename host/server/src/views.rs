@@ -18,6 +18,9 @@ fn who(state: &State, party: &Party) -> String {
     roster::title(state, party)
 }
 
+/// An incident, or what belongs to none.
+type Scope = Option<IncidentId>;
+
 /// An incident in a list.
 pub(crate) fn brief(state: &State, id: &IncidentId, row: &Incident) -> Json {
     let view = facts::view(state, id, row);
@@ -64,7 +67,8 @@ pub(crate) fn full(state: &State, id: &IncidentId, row: &Incident) -> Json {
     view
 }
 
-fn levels(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn levels(state: &State, incident: &Scope) -> Json {
     let keys = state.index.responses_of.get(incident).into_iter().flatten();
     let rows = keys.filter_map(|key| {
         let row = state.responses.get(key)?;
@@ -89,7 +93,8 @@ fn call(state: &State, call: &CallState) -> Json {
     })
 }
 
-fn callouts(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn callouts(state: &State, incident: &Scope) -> Json {
     let rows = state.callouts.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         let by =
             |within: Option<muster_kernel::Milliseconds>| maybe_local(state, within.map(|within| row.issued + within));
@@ -103,7 +108,8 @@ fn callouts(state: &State, incident: &Option<IncidentId>) -> Json {
     rows.collect()
 }
 
-fn measures(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn measures(state: &State, incident: &Scope) -> Json {
     let rows = state.measures.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "id": id, "kind": row.order.kind, "node": row.order.node, "target": row.order.target, "status": row.status,
@@ -114,7 +120,8 @@ fn measures(state: &State, incident: &Option<IncidentId>) -> Json {
     rows.collect()
 }
 
-fn tasks(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn tasks(state: &State, incident: &Scope) -> Json {
     let rows = state.tasks.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "id": id, "kind": row.order.kind, "to": who(state, &row.order.to), "node": row.order.node,
@@ -125,7 +132,8 @@ fn tasks(state: &State, incident: &Option<IncidentId>) -> Json {
     rows.collect()
 }
 
-fn reports(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn reports(state: &State, incident: &Scope) -> Json {
     let rows = state.reports.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "id": id, "kind": row.duty.kind, "node": row.duty.node, "to": who(state, &row.duty.to),
@@ -135,7 +143,8 @@ fn reports(state: &State, incident: &Option<IncidentId>) -> Json {
     rows.collect()
 }
 
-fn spending(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn spending(state: &State, incident: &Scope) -> Json {
     let rows = state.spends.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "request": id, "node": row.request.node, "category": row.request.category, "vendor": row.request.vendor,
@@ -147,7 +156,8 @@ fn spending(state: &State, incident: &Option<IncidentId>) -> Json {
     rows.collect()
 }
 
-fn grants(state: &State, incident: &Option<IncidentId>) -> Json {
+#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
+fn grants(state: &State, incident: &Scope) -> Json {
     let rows = state.grants.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "id": id, "node": row.node, "grantor": row.grantor, "powers": row.powers,

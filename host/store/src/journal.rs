@@ -285,7 +285,7 @@ fn walk_segment(media: &dyn Media, name: &str, is_last: bool, walked: &mut Walke
             Step::Record(record, offset) => {
                 let head = walked.heads.entry(record.district.clone()).or_default();
                 let continues = record.seq == head.seq + 1 && record.prev == head.hash;
-                if !continues && head.seq > 0 || !continues && walked.last == 1 {
+                if !continues && (head.seq > 0 || walked.last == 1) {
                     let reason = format!(
                         "district {}, entry {} does not follow entry {}",
                         record.district, record.seq, head.seq

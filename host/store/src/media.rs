@@ -86,7 +86,7 @@ impl Media for Disk {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".seg") {
+            if Path::new(&name).extension().is_some_and(|kind| kind == "seg") {
                 names.push(name);
             }
         }

@@ -96,7 +96,7 @@ impl Thread {
                 poisoned = Some(error.to_string().into());
                 tracing::error!(target: "muster::journal", %error, "the journal stopped: nothing is acknowledged any more");
             }
-            self.answer(batch, poisoned.as_ref());
+            Self::answer(batch, poisoned.as_ref());
             if closing {
                 return;
             }
@@ -153,7 +153,7 @@ impl Thread {
         Ok(())
     }
 
-    fn answer(&self, batch: Batch, poisoned: Option<&Arc<str>>) {
+    fn answer(batch: Batch, poisoned: Option<&Arc<str>>) {
         for (done, verdict) in batch.answers {
             match poisoned {
                 Some(reason) => done(Err(AppendError::Poisoned(Arc::clone(reason)))),

@@ -108,13 +108,14 @@ fn signal(question: &Question) -> Answer {
             answer(Placement::Watch(new_watch(event, &hazard)), kind, why)
         }
         (Some(incident), _, _) => attached(incident, kind),
-        (None, _, row) => match likely(question, row) {
-            Some(incident) => attached(incident, kind),
-            None => {
+        (None, _, row) => {
+            if let Some(incident) = likely(question, row) {
+                attached(incident, kind)
+            } else {
                 let why = because("host", format!("{kind}:无在办事件可归"), format!("{kind}: belongs to nothing open"));
                 answer(Placement::RecordOnly, kind, why)
             }
-        },
+        }
     }
 }
 
@@ -174,13 +175,11 @@ fn likely<'a>(question: &'a Question, row: Option<&Row>) -> Option<&'a Incident>
 /// An order belongs to the incident of its scheme where it is ordered.
 fn order(question: &Question) -> Answer {
     let scheme = question.event.text("scheme").unwrap_or_default();
-    match named(question).or_else(|| of_scheme(question, scheme)) {
-        Some(incident) => attached(incident, "order"),
-        None => {
-            let why =
-                because("L5", "命令所涉预案无在办事件,仅记录", "no open incident under the order's scheme; recorded");
-            answer(Placement::RecordOnly, "order", why)
-        }
+    if let Some(incident) = named(question).or_else(|| of_scheme(question, scheme)) {
+        attached(incident, "order")
+    } else {
+        let why = because("L5", "命令所涉预案无在办事件,仅记录", "no open incident under the order's scheme; recorded");
+        answer(Placement::RecordOnly, "order", why)
     }
 }
 
@@ -209,10 +208,7 @@ fn new_incident(event: &Event, hazard: &str, scheme: String, life_safety: bool, 
 
 /// The district's pattern for names, filled with the local date.
 fn name(event: &Event, hazard: &str) -> Option<String> {
-    let pattern = match settings::get("incident_name") {
-        Some(muster_sdk::Value::Text(pattern)) => pattern,
-        _ => return None,
-    };
+    let Some(muster_sdk::Value::Text(pattern)) = settings::get("incident_name") else { return None };
     let local = calendar::local(event.occurred);
     let name = pattern
         .replace("{year}", &local.year.to_string())

@@ -12,12 +12,11 @@ use crate::timeline::Timeline;
 
 pub(crate) fn run(wanted: &Play, form: Output) -> anyhow::Result<ExitCode> {
     let scratch;
-    let data = match &wanted.data {
-        Some(data) => data.as_path(),
-        None => {
-            scratch = tempfile::tempdir()?;
-            scratch.path()
-        }
+    let data = if let Some(data) = &wanted.data {
+        data.as_path()
+    } else {
+        scratch = tempfile::tempdir()?;
+        scratch.path()
     };
     let options = play::Options { speed: wanted.speed.0, after: Milliseconds::hours(i64::from(wanted.after_hours)) };
     let mut timeline = Timeline::to_stdout(language(wanted.lang));

@@ -70,6 +70,7 @@ impl Server {
                 return Self { child, address };
             }
         }
+        drop(child.wait());
         panic!("the host did not come up:\n{}", said.join("\n"));
     }
 

@@ -131,7 +131,7 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
             timers::set_policy(state, incident.as_ref(), *role, key, *due, details);
         }
         Fact::TimerCancelled { incident, role, key } => {
-            timers::remove(state, &timers::policy(incident.as_ref(), *role, key))
+            timers::remove(state, &timers::policy(incident.as_ref(), *role, key));
         }
         Fact::MemorySet { incident, role, key, value } => record::memory(state, incident, *role, key, value),
         Fact::PolicyFailed { .. }

@@ -1,6 +1,6 @@
 //! The kinds of events that do something by themselves. The list is closed; every other kind is kept and assessed.
 
-/// The CloudEvents type prefix of Muster's own kinds.
+/// The `CloudEvents` type prefix of Muster's own kinds.
 const PREFIX: &str = "gov.muster.";
 
 /// What an event does by itself.

@@ -4,7 +4,6 @@
 //! say and even when none of them works.
 
 use alloc::format;
-use alloc::string::ToString;
 
 use super::Deciding;
 use super::level::{required, resolve_all};
@@ -201,7 +200,7 @@ pub(super) fn decision(event: &Event) -> Result<bool, Because> {
         other => Err(Because::new(
             "host:decision",
             format!("决定 {other} 无效,应为 approved 或 refused"),
-            format!("`decision` is `{}`; it must be approved or refused", other.to_string()),
+            format!("`decision` is `{other}`; it must be approved or refused"),
         )),
     }
 }

@@ -17,7 +17,7 @@ impl Deciding<'_> {
     pub(super) fn timer(&mut self, purpose: TimerPurpose, due: Instant) {
         match purpose {
             TimerPurpose::CalloutStep { callout, call, step, rung } => {
-                self.callout_silent(&callout, call, step, rung, due)
+                self.callout_silent(&callout, call, step, rung, due);
             }
             TimerPurpose::Confirmation { response, rung } => self.unconfirmed(response, rung, due),
             TimerPurpose::Proposal { measure, rung } => self.proposal_overdue(&measure, rung),
