@@ -67,7 +67,6 @@ pub(crate) fn full(state: &State, id: &IncidentId, row: &Incident) -> Json {
     view
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn levels(state: &State, incident: &Scope) -> Json {
     let keys = state.index.responses_of.get(incident).into_iter().flatten();
     let rows = keys.filter_map(|key| {
@@ -93,7 +92,6 @@ fn call(state: &State, call: &CallState) -> Json {
     })
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn callouts(state: &State, incident: &Scope) -> Json {
     let rows = state.callouts.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         let by =
@@ -108,7 +106,6 @@ fn callouts(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn measures(state: &State, incident: &Scope) -> Json {
     let rows = state.measures.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
@@ -120,7 +117,6 @@ fn measures(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn tasks(state: &State, incident: &Scope) -> Json {
     let rows = state.tasks.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
@@ -132,7 +128,6 @@ fn tasks(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn reports(state: &State, incident: &Scope) -> Json {
     let rows = state.reports.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
@@ -143,7 +138,6 @@ fn reports(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn spending(state: &State, incident: &Scope) -> Json {
     let rows = state.spends.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
@@ -156,7 +150,6 @@ fn spending(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-#[expect(clippy::ref_option, reason = "the key as the rows hold it")]
 fn grants(state: &State, incident: &Scope) -> Json {
     let rows = state.grants.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
