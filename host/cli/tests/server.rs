@@ -32,6 +32,9 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Name of the problem, path, content type, body, status, field at fault.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, Json);
+
 #[test]
 fn bad_input_is_named_and_leaves_no_trace() {
     let examples = support::examples();
@@ -42,7 +45,6 @@ fn bad_input_is_named_and_leaves_no_trace() {
         json!({"specversion": "1.0", "id": "x", "source": "s", "type": "t", "time": "9999-01-01T00:00:00Z"});
     let no_type = json!({"specversion": "1.0", "id": "x", "source": "s"});
     let large = vec![b'a'; 10_000_000];
-    type Case<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, Json);
     let cases: [Case<'_>; 7] = [
         ("not-json", EVENTS, STRUCTURED, b"{nonsense", 400, Json::Null),
         ("not-a-cloudevent", EVENTS, STRUCTURED, b"[1]", 400, Json::Null),
