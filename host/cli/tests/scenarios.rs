@@ -115,18 +115,24 @@ fn the_same_stream_gives_the_same_journal_also_after_a_stop_in_the_middle() {
     }
 }
 
-/// The journal after playing some streams one after the other, each by a process of its own.
-fn journal_of(streams: &[&Path], district: &Path) -> String {
+/// The journal, and the digest of the state, after playing some streams one after the other, each by a process of its
+/// own.
+fn journal_of(streams: &[&Path], district: &Path) -> (String, String) {
     let data = tempfile::tempdir().expect("a folder");
+    let mut ended = String::new();
     for (number, stream) in streams.iter().enumerate() {
         let mut command = Command::new(support::MUSTER);
         command.arg("play").arg(stream).arg("--district").arg(district).arg("--data").arg(data.path());
         if number + 1 < streams.len() {
             command.args(["--after-hours", "0"]);
         }
-        assert!(command.output().expect("the binary runs").status.success());
+        let output = command.output().expect("the binary runs");
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stderr).expect("text");
+        ended = said.lines().last().expect("where the play ended").to_owned();
     }
+    assert!(ended.contains("state "), "{ended}");
     let output = Command::new(support::MUSTER).args(["journal", "cat"]).arg(data.path()).output().expect("runs");
     assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("text")
+    (String::from_utf8(output.stdout).expect("text"), ended)
 }

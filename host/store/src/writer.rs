@@ -137,9 +137,11 @@ impl Thread {
         self.tail.offset += self.buffer.len() as u64;
         {
             let mut shared = self.shared.write().expect("no holder panics");
-            shared.heads.clone_from(&self.heads);
             for (district, seq, number, offset) in &batch.places {
                 shared.places.add(district, *seq, *number, *offset);
+                if let Some(head) = self.heads.get(district) {
+                    shared.heads.insert(district.clone(), *head);
+                }
             }
         }
         if self.tail.offset >= self.segment_bytes { self.roll() } else { Ok(()) }
