@@ -11,11 +11,13 @@ mod host;
 mod open;
 pub mod output;
 pub mod play;
+mod refusal;
 mod reload;
 mod shard;
 mod view_keeper;
 
 pub use clock::{Clock, RealClock, VirtualClock};
 pub use district::Committed;
-pub use host::{DistrictStatus, Host, HostError, HostOptions, PolicyStatus, QueryError, SubmitError};
+pub use host::{DistrictStatus, Host, HostError, HostOptions, PolicyStatus};
 pub use open::OpenError;
+pub use refusal::{QueryError, SubmitError};

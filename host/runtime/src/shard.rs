@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
 use crate::district::{Committed, District, Install, Outcome};
-use crate::host::SubmitError;
+use crate::refusal::SubmitError;
 use crate::view_keeper::Change;
 
 /// Events that one district decides in one turn: a few milliseconds of work, so that others need not wait longer.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use crate::error::{AppendError, Error};
+use crate::known::{Head, Places, Shared};
 use crate::media::Media;
 use crate::record::Record;
 use crate::segment::{self, Scan, Step};
@@ -23,29 +24,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { segment_bytes: 64 << 20, low_space_bytes: 256 << 20 }
     }
-}
-
-/// The end of a district's chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Head {
-    /// Position of the last record; 0 before the first.
-    pub seq: u64,
-    /// Its hash; zeros before the first.
-    pub hash: [u8; 32],
-}
-
-/// What is known of the durable journal.
-#[derive(Default)]
-pub(crate) struct Shared {
-    pub(crate) heads: BTreeMap<String, Head>,
-    pub(crate) places: Places,
-    pub(crate) free_bytes: Option<u64>,
-}
-
-/// Where records stand, sparsely.
-#[derive(Default)]
-pub(crate) struct Places {
-    pub(crate) by_district: BTreeMap<String, BTreeMap<u64, (u64, u64)>>,
 }
 
 /// A journal that was opened.

@@ -4,6 +4,7 @@
 
 mod error;
 mod journal;
+mod known;
 mod lock;
 mod media;
 mod record;
@@ -13,7 +14,8 @@ mod view;
 mod writer;
 
 pub use error::{AppendError, Error};
-pub use journal::{Head, Journal, Opened, Options, VerifyReport};
+pub use journal::{Journal, Opened, Options, VerifyReport};
+pub use known::Head;
 pub use lock::{DataLock, lock};
 pub use media::{Disk, Media, MemoryMedia, Segment};
 pub use record::Record;

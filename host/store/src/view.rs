@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use crate::journal::Head;
+use crate::known::Head;
 
 /// Why the view cannot be used. The journal is not touched by this.
 #[derive(Debug, thiserror::Error)]

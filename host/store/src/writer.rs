@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::{AppendError, Error};
-use crate::journal::{Head, Places, Shared};
+use crate::known::{Head, Shared};
 use crate::media::{Media, Segment};
 use crate::record::Record;
 use crate::segment;
@@ -171,21 +171,4 @@ pub(crate) fn create(media: &dyn Media, number: u64, bytes: u64) -> std::io::Res
     segment.write_at(&segment::header(number), 0)?;
     segment.sync()?;
     Ok(Tail { number, offset: segment::HEADER as u64, segment })
-}
-
-/// Where records stand; every so many of a district are remembered, the rest is found by walking.
-impl Places {
-    const EVERY: u64 = 256;
-
-    pub(crate) fn add(&mut self, district: &str, seq: u64, segment: u64, offset: u64) {
-        if seq % Self::EVERY == 1 {
-            self.by_district.entry(district.into()).or_default().insert(seq, (segment, offset));
-        }
-    }
-
-    /// The nearest remembered place at or before a position.
-    pub(crate) fn before(&self, district: &str, seq: u64) -> Option<(u64, u64)> {
-        let places = self.by_district.get(district)?;
-        places.range(..=seq).next_back().map(|(_, place)| *place)
-    }
 }

@@ -20,7 +20,7 @@ struct Chains(BTreeMap<String, Head>);
 impl Chains {
     fn next(&mut self, district: &str, size: usize) -> Record {
         let head = self.0.entry(district.into()).or_default();
-        let prev: String = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let prev = head.hash.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
         let payload = format!("{{\"seq\":{},\"prev\":\"{prev}\",\"text\":\"{}\"}}", head.seq + 1, "x".repeat(size));
         let payload = payload.into_bytes();
         let hash: [u8; 32] = Sha256::digest(&payload).into();
