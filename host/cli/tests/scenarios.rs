@@ -129,7 +129,7 @@ fn journal_of(streams: &[&Path], district: &Path) -> (String, String) {
         let output = command.output().expect("the binary runs");
         assert!(output.status.success());
         let said = String::from_utf8(output.stderr).expect("text");
-        ended = said.lines().last().expect("where the play ended").to_owned();
+        said.lines().last().expect("where the play ended").clone_into(&mut ended);
     }
     assert!(ended.contains("state "), "{ended}");
     let output = Command::new(support::MUSTER).args(["journal", "cat"]).arg(data.path()).output().expect("runs");
