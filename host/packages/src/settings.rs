@@ -124,8 +124,8 @@ mod tests {
         read(&mut settings, text, "settings.toml").expect("settings");
         assert_eq!(settings.get("b.d"), Some(&Value::Decimal(Decimal { unscaled: 1492, scale: 1 })));
         let rows: Vec<_> = settings.rows("limit", &[]).collect();
-        assert_eq!(rows[0][1], Attribute::new("item", Value::Integer(5)));
-        assert_eq!(rows[0][2].key, "clock.minutes");
+        assert!(rows[0].contains(&Attribute::new("item", Value::Integer(5))));
+        assert!(rows[0].contains(&Attribute::new("clock.minutes", Value::Integer(30))));
     }
 
     #[test]
