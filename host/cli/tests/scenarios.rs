@@ -38,8 +38,12 @@ fn values<'a>(line: &'a Json, path: &str) -> Vec<&'a Json> {
 fn fits(line: &Json, wanted: &toml::Table) -> bool {
     wanted.iter().all(|(path, value)| {
         let value = serde_json::to_value(value).expect("TOML is JSON");
-        values(line, path).contains(&&value)
+        values(line, path).into_iter().any(|found| *found == value || is_member(found, &value))
     })
+}
+
+fn is_member(found: &Json, wanted: &Json) -> bool {
+    found.as_array().is_some_and(|members| members.contains(wanted))
 }
 
 fn tables<'a>(row: &'a toml::Value, name: &str) -> impl Iterator<Item = &'a toml::Table> {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Attribute;
 use crate::{
-    CalloutKind, Colour, FigureStage, Hazard, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, Scheme, SpendId,
-    Tier,
+    CalloutKind, Colour, FigureStage, Hazard, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, RungCondition,
+    Scheme, SpendId, Tier,
 };
 
 /// A sentence in one language.
@@ -76,6 +76,40 @@ pub struct Rung {
     pub after: Milliseconds,
     /// Who is told.
     pub to: Vec<Party>,
+    /// Ways to reach them, in order; empty: as the district is used to.
+    pub channels: Vec<String>,
+    /// When the step applies; one that does not is passed over.
+    pub condition: RungCondition,
+    /// How often it is repeated.
+    pub repeats: u32,
+    /// After how long each time.
+    pub every: Option<Milliseconds>,
+}
+
+impl Rung {
+    /// A step that always applies and is taken once.
+    pub fn once(after: Milliseconds, to: Vec<Party>) -> Self {
+        Self { after, to, channels: Vec::new(), condition: RungCondition::Always, repeats: 0, every: None }
+    }
+}
+
+/// A ladder with its repetitions written out, so that every step has its own time.
+pub fn unrolled(ladder: &[Rung]) -> Vec<Rung> {
+    /// The most steps that a ladder may come to.
+    const STEPS_MAX: usize = 64;
+    let mut steps: Vec<Rung> = Vec::with_capacity(ladder.len());
+    for rung in ladder {
+        for time in 0..=rung.repeats {
+            let wait = rung.every.unwrap_or_default().0.saturating_mul(i64::from(time));
+            steps.push(Rung { after: Milliseconds(rung.after.0.saturating_add(wait)), repeats: 0, ..rung.clone() });
+            if steps.len() == STEPS_MAX {
+                break;
+            }
+        }
+    }
+    steps.sort_by_key(|step| step.after);
+    steps.truncate(STEPS_MAX);
+    steps
 }
 
 /// An order to come, or to answer.
@@ -124,6 +158,12 @@ pub struct Measure {
     pub exceptions: Vec<String>,
     /// Lives are at stake.
     pub life_safety: bool,
+    /// What it binds; empty: all that its kind means.
+    pub scope: Vec<String>,
+    /// It ends when the level of its scheme at its node falls below this.
+    pub until_below: Option<Level>,
+    /// Perimeter around the target.
+    pub radius_metres: Option<u32>,
 }
 
 /// A measure that waits for a person's yes.
@@ -131,8 +171,8 @@ pub struct Measure {
 pub struct Proposal {
     /// What is proposed.
     pub measure: Measure,
-    /// Who decides.
-    pub decider: Party,
+    /// Who decides; the first answer counts.
+    pub deciders: Vec<Party>,
     /// By when.
     pub decide_by: Instant,
     /// Climbs after `decide_by`.
@@ -291,6 +331,8 @@ pub struct FindingOrder {
     pub answer_by: Option<Instant>,
     /// The figures behind it.
     pub details: Vec<Attribute>,
+    /// Who is told at once.
+    pub tell: Vec<Party>,
 }
 
 /// A level that a policy holds to be right.
@@ -351,6 +393,17 @@ pub struct Warning {
     pub source: String,
 }
 
+/// A process to start (流程).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessOrder {
+    /// Stable within the incident.
+    pub key: String,
+    /// Its kind, for instance `stand_down`.
+    pub kind: String,
+    /// What it begins with.
+    pub details: Vec<Attribute>,
+}
+
 /// What a policy proposes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -369,8 +422,17 @@ pub enum Act {
     StartMeasure(Measure),
     /// The end of a measure, by key.
     EndMeasure(String),
+    /// A measure has been carried out, says the field.
+    ConfirmMeasure {
+        /// The measure's key.
+        key: String,
+        /// How many people it reached.
+        people: Option<i64>,
+    },
     /// Work.
     OpenTask(TaskOrder),
+    /// Work that was called done is open again, by key.
+    ReopenTask(String),
     /// A request for resources.
     RequestResource(ResourceOrder),
     /// The answer to an offer.
@@ -391,6 +453,10 @@ pub enum Act {
     RecordFigure(Figure),
     /// Ties the incident to another one as part of it.
     Relate(String),
+    /// The hazard is over (true) or back (false).
+    ClearHazard(bool),
+    /// A process to start.
+    StartProcess(ProcessOrder),
     /// Room for later.
     Custom {
         /// What it is.

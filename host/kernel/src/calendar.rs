@@ -52,8 +52,18 @@ pub fn local(state: &State, at: Instant) -> Civil {
         minute: part(civil.minute()),
         second: part(civil.second()),
         weekday: part(weekday),
-        working: weekday <= 5,
+        working: is_working(state, civil, weekday),
     }
+}
+
+/// A working day: what the calendar says of the date, else Monday to Friday.
+fn is_working(state: &State, civil: DateTime, weekday: i8) -> bool {
+    let Some(calendar) = state.charter().map(|charter| &charter.calendar) else { return weekday <= 5 };
+    if calendar.holidays.is_empty() && calendar.workdays.is_empty() {
+        return weekday <= 5;
+    }
+    let date = alloc::format!("{:04}-{:02}-{:02}", civil.year(), civil.month(), civil.day());
+    (weekday <= 5 || calendar.workdays.contains(&date)) && !calendar.holidays.contains(&date)
 }
 
 fn part(value: i8) -> u8 {
@@ -78,7 +88,16 @@ pub fn next_clock(state: &State, after: Instant, hour: u8, minute: u8) -> Instan
     after + if wait == 0 { DAY } else { Milliseconds(wait) }
 }
 
-/// The same clock time so many working days later. Saturdays and Sundays are not counted.
+/// Working hours, on working days.
+const OFFICE_HOURS: core::ops::Range<u8> = 9..18;
+
+/// Whether an instant lies in working time.
+pub fn is_working_time(state: &State, at: Instant) -> bool {
+    let civil = local(state, at);
+    civil.working && OFFICE_HOURS.contains(&civil.hour)
+}
+
+/// The same clock time so many working days later.
 pub fn add_working_days(state: &State, start: Instant, days: u32) -> Instant {
     let mut at = start;
     let mut left = days;

@@ -3,17 +3,17 @@
 //! It belongs to the tier above and to operations, never to a policy: a policy may narrow what stands here, and
 //! nothing can widen it. It changes by a journaled activation only.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::act::Rung;
-use crate::{CalloutKind, DistrictId, Level, Milliseconds, NodeCode, Tier};
+use crate::{CalloutKind, Currency, DistrictId, FeedbackClass, Instant, Level, Milliseconds, NodeCode, Tier};
 
 /// A district's tree, directory and ceilings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Charter {
     /// The district.
     pub district: DistrictId,
@@ -51,6 +51,158 @@ pub struct Charter {
     pub identity_window: Milliseconds,
     /// How long an approval waits before it goes one tier up.
     pub approval_wait: Milliseconds,
+    /// Holidays, and weekend days that are worked.
+    pub calendar: Calendar,
+    /// Who holds which post when.
+    pub duties: Vec<Duty>,
+    /// Teams: professional, social work, volunteers.
+    pub teams: Vec<Team>,
+    /// Vendors under a framework contract.
+    pub vendors: Vec<Vendor>,
+    /// Standing agreements of aid.
+    pub agreements: Vec<Agreement>,
+    /// The smallest areas that a measure can bind.
+    pub units: Vec<ControlUnit>,
+    /// Devices and posts that must be heard from.
+    pub heartbeats: Vec<Heartbeat>,
+    /// Whom no stop ever binds, for instance `emergency_vehicles`.
+    pub exemptions: Vec<String>,
+    /// Deadlines of answers.
+    pub clocks: Clocks,
+    /// Budgets and pots.
+    pub funds: Funds,
+}
+
+/// Days that are not what their weekday says. Dates are written `2026-10-01`, in local time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Calendar {
+    /// Days off.
+    pub holidays: BTreeSet<String>,
+    /// Saturdays and Sundays that are worked.
+    pub workdays: BTreeSet<String>,
+}
+
+/// A duty roster (值班表): the people of a post, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duty {
+    /// The node.
+    pub node: NodeCode,
+    /// The post, for instance `duty_leader`.
+    pub post: String,
+    /// Who takes turns, in order.
+    pub people: Vec<String>,
+    /// When the first of them began.
+    pub starts: Instant,
+    /// When the roster ends; `None`: it runs on.
+    pub ends: Option<Instant>,
+    /// How long a shift is; never zero.
+    pub shift: Milliseconds,
+}
+
+/// A team (队伍).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Team {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub title: String,
+    /// The node it belongs to.
+    pub node: NodeCode,
+    /// `professional`, `social_work`, `volunteer`, `informal`.
+    pub kind: String,
+    /// Who brings new members on (老带新): the mentor team's id.
+    pub mentor: Option<String>,
+}
+
+/// A vendor under a framework contract (对口援助商家).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vendor {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub title: String,
+    /// The highest price of one order, by category, in minor units.
+    pub ceilings: BTreeMap<String, i64>,
+}
+
+/// A standing agreement of aid (对口支援).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Its name.
+    pub name: String,
+    /// Who helps.
+    pub giver: NodeCode,
+    /// Who is helped.
+    pub receiver: NodeCode,
+    /// Kinds of resources, each with the most that may be drawn.
+    pub resources: BTreeMap<String, u32>,
+}
+
+/// The smallest area that a measure can bind (防控单元).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlUnit {
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// The node it lies in.
+    pub node: NodeCode,
+    /// Residents, when known.
+    pub population: Option<i64>,
+}
+
+/// Something that must be heard from: its silence is a signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The source of its events.
+    pub source: String,
+    /// The node it stands in.
+    pub node: NodeCode,
+    /// The longest silence.
+    pub every: Milliseconds,
+}
+
+/// Deadlines of answers, from below and from above.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Clocks {
+    /// First contact with residents, by class.
+    pub feedback: BTreeMap<FeedbackClass, Milliseconds>,
+    /// An order is confirmed from below within.
+    pub order_confirmed: Option<Milliseconds>,
+    /// A report is answered from above within.
+    pub report_answered: Option<Milliseconds>,
+    /// A finding is answered within.
+    pub finding_answered: Option<Milliseconds>,
+    /// Oversight inspects again after.
+    pub oversight_every: Option<Milliseconds>,
+    /// The shortest time in emergency mode.
+    pub emergency_minimum: Milliseconds,
+    /// A review is due so long after the return to normal.
+    pub review_within: Option<Milliseconds>,
+    /// More direct reports than this are too many for one commander.
+    pub span_max: Option<u32>,
+    /// Papers of what was spent to save lives come within.
+    pub papers_within: Option<Milliseconds>,
+}
+
+/// Budgets and pots.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Funds {
+    /// Money that a node and those below it may spend, in minor units. A node without one has no budget of its own.
+    pub budgets: BTreeMap<NodeCode, i64>,
+    /// Where awards come from.
+    pub pots: BTreeMap<Currency, Pot>,
+}
+
+/// Where awards of a currency come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pot {
+    /// What it holds at the start.
+    pub budget: i64,
+    /// An award above this waits for a person's budget check.
+    pub check_above: i64,
+    /// Awards lapse after; `None`: never.
+    pub valid: Option<Milliseconds>,
 }
 
 /// A jurisdiction (辖区).
@@ -88,7 +240,8 @@ pub struct Department {
 pub struct Actor {
     /// The source of its events; `{node}` in it stands for a node's code.
     pub source: String,
-    /// What it may do: `order`, `approve`, `spend`, `call`, `report`, `supervise`.
+    /// What it may do: `order`, `approve`, `spend`, `call`, `report`, `supervise`, `grant`, `budget`, `roster`, `verify`.
+    /// `order/service_stop` gives that one kind of order only.
     pub powers: Vec<String>,
     /// The nodes it may act for; `None`: the node in its source, or, without one there, none.
     pub node: Option<NodeCode>,
@@ -114,6 +267,10 @@ pub struct CalloutClock {
     pub arrive_within: Option<Milliseconds>,
     /// Time to a joint plan.
     pub plan_within: Option<Milliseconds>,
+    /// Working days to acknowledge, where the clock counts those.
+    pub acknowledge_working_days: Option<u32>,
+    /// An acknowledgement without a report-in holds so long; then the call stands open again.
+    pub acknowledgement_holds: Option<Milliseconds>,
     /// Climbs while there is no acknowledgement.
     pub ladder: Vec<Rung>,
     /// Climbs while nobody has reported in.

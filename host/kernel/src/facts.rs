@@ -3,9 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::Serialize;
+
 use crate::act::{CalloutOrder, Measure, Party, Warning};
 use crate::role::{IncidentView, ResponseView};
-use crate::state::{Grant, Incident, MemoryKey, Response, ResponseKey, Spend, State};
+use crate::state::{Grant, Incident, MemoryKey, Response, ResponseKey, Spend, State, Task};
 use crate::value::Value;
 use crate::{
     CalloutId, GrantId, Hazard, IncidentId, Instant, Level, MeasureStatus, Mode, NodeCode, Role, Scheme, roster,
@@ -52,8 +54,18 @@ pub fn view(state: &State, id: &IncidentId, row: &Incident) -> IncidentView {
         floor: floor(state, &row.scheme, &row.node),
         figures: row.figures.values().cloned().collect(),
         parent: row.parent.clone(),
+        commander: row.command.as_ref().map(|command| command.commander.clone()),
+        hazard_cleared: row.hazard_cleared == Some(true),
+        projected_end: projected_end(state, row),
         tags: row.tags.clone(),
     }
+}
+
+/// When the last warning that concerns an incident lapses, as far as is known.
+fn projected_end(state: &State, row: &Incident) -> Option<Instant> {
+    let concerning = roster::ancestors(state, row.node.as_str()).flat_map(|node| warnings_at(state, &node.code));
+    let open = concerning.filter(|(_, warning)| warning.hazard == row.hazard);
+    open.filter_map(|(_, warning)| warning.expires).filter(|expires| *expires > state.core.now).max()
 }
 
 fn own_response(state: &State, id: &IncidentId, row: &Incident) -> ResponseView {
@@ -100,6 +112,20 @@ pub fn mode(state: &State, code: &str) -> Mode {
         of_node.into_iter().any(|(_, row)| row.mode == Mode::Emergency)
     };
     if roster::ancestors(state, code).any(|node| holds(&node.code)) { Mode::Emergency } else { Mode::Normal }
+}
+
+/// The mode of a node as it was at an instant that may lie in the past: emergency only if it had begun by then.
+pub fn mode_at(state: &State, code: &str, at: Instant) -> Mode {
+    let held = |node: &NodeCode| {
+        let first = (node.clone(), Scheme::default());
+        let of_node = state.modes.range_from(&first).take_while(|((at, _), _)| at == node);
+        of_node.into_iter().any(|(_, row)| match row.mode {
+            Mode::Emergency => row.since <= at,
+            // It ended since: whether it had begun by then is not known here, and normal is the narrower answer.
+            Mode::Normal => false,
+        })
+    };
+    if roster::ancestors(state, code).any(|node| held(&node.code)) { Mode::Emergency } else { Mode::Normal }
 }
 
 /// Open incidents that an event at a node may mean: at the node, above it or below it, the newest first.
@@ -150,7 +176,7 @@ pub fn warning_history(state: &State, code: &str, hazard: &str, since: Instant) 
 fn warnings_at<'a>(state: &'a State, node: &NodeCode) -> impl Iterator<Item = (u64, &'a Warning)> + use<'a> {
     let node = node.clone();
     let rows = state.warnings.range_from(&(node.clone(), 0)).take_while(move |((at, _), _)| *at == node);
-    rows.map(|((_, seq), row)| (*seq, &row.warning))
+    rows.filter(|(_, row)| !row.cancelled).map(|((_, seq), row)| (*seq, &row.warning))
 }
 
 /// One called party, as a policy sees it.
@@ -226,7 +252,7 @@ pub fn grants(state: &State, code: &str, now: Instant) -> Vec<(GrantId, Grant)> 
     let in_force = |node: &NodeCode| -> Vec<(GrantId, Grant)> {
         let held = state.index.grants_of.get(node).into_iter().flatten();
         held.filter_map(|id| Some((id.clone(), state.grants.get(id)?.clone())))
-            .filter(|(_, grant)| grant.starts <= now && now < grant.expires)
+            .filter(|(_, grant)| grant.starts <= now && now < grant.expires && !grant.revoked)
             .collect()
     };
     let carries_from = state.charter().map(|charter| charter.grant_carries_from);
@@ -296,4 +322,116 @@ pub fn watch(state: &State, code: &str, hazard: Option<&Hazard>) -> Option<crate
         };
         watches.iter().rev().find(fits).cloned()
     })
+}
+
+/// A task, as a policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskView {
+    /// Its id.
+    pub id: crate::TaskId,
+    /// The row.
+    pub task: Task,
+}
+
+/// Tasks of an incident, open or not, the newest first.
+pub fn tasks(state: &State, name: &str) -> Vec<TaskView> {
+    let Some((id, _)) = find_incident(state, name) else { return Vec::new() };
+    let of_incident = state.index.tasks_of.get(&Some(id.clone())).into_iter().flatten();
+    let rows = of_incident.rev().filter_map(|id| Some(TaskView { id: id.clone(), task: state.tasks.get(id)?.clone() }));
+    rows.take(ROWS_MAX).collect()
+}
+
+/// How many call-outs a node and those below it issued since an instant.
+pub fn callouts_issued(state: &State, code: &str, since: Instant) -> u32 {
+    // Ids grow with time, and no call-out is issued before the one with a lower id but for those stated late.
+    let recent = state.callouts.iter().rev().take(4_096).filter(|(_, row)| row.issued >= since);
+    let own = recent.filter(|(_, row)| roster::is_within(state, row.order.caller.as_str(), code));
+    u32::try_from(own.count()).unwrap_or(u32::MAX)
+}
+
+/// Whether a supervisor froze a power at a node or above it.
+pub fn is_frozen(state: &State, code: &str, power: &str) -> bool {
+    roster::ancestors(state, code).any(|node| state.freezes.contains(&(node.code.clone(), power.into())))
+}
+
+/// What a node may do by its own authority at an instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EffectivePowers {
+    /// The node.
+    pub node: NodeCode,
+    /// Its mode.
+    pub mode: Mode,
+    /// The most for one item, in minor units; `None`: it may not spend by itself.
+    pub spend_item: Option<i64>,
+    /// The most for one incident.
+    pub spend_incident: Option<i64>,
+    /// Measures that it may start.
+    pub measures: Vec<String>,
+    /// Grants that reach it.
+    pub grants: Vec<(GrantId, Grant)>,
+    /// Powers that a supervisor froze.
+    pub frozen: Vec<String>,
+}
+
+/// What a node may do by its own authority at an instant.
+pub fn effective_powers(state: &State, code: &str, now: Instant) -> Option<EffectivePowers> {
+    let node = roster::exact(state, code)?;
+    let charter = state.charter()?;
+    let grants = grants(state, code, now);
+    let factor = grants.iter().filter(|(_, grant)| grant.powers.iter().any(|power| power == "spend"));
+    let factor = factor.map(|(_, grant)| grant.multiplier_permille).max().unwrap_or(1_000);
+    let factor = factor.min(charter.grant_multiplier_max_permille);
+    let own = charter.spending.get(&node.tier).filter(|_| !is_frozen(state, code, "spend"));
+    let widened = |limit: i64, multiplies: bool| {
+        if multiplies { limit.saturating_mul(i64::from(factor)) / 1_000 } else { limit }
+    };
+    let startable = charter.measures.iter().filter(|(_, lowest)| node.tier >= **lowest);
+    let frozen = state.freezes.iter().filter(|((at, _), _)| roster::is_within(state, code, at.as_str()));
+    Some(EffectivePowers {
+        node: node.code.clone(),
+        mode: mode(state, code),
+        spend_item: own.map(|own| widened(own.item, own.multiplies)),
+        spend_incident: own.map(|own| widened(own.incident, own.multiplies)),
+        measures: startable.map(|(kind, _)| kind.clone()).collect(),
+        grants,
+        frozen: frozen.map(|((_, power), _)| power.clone()).collect(),
+    })
+}
+
+/// The three rates (三率), as counts, so that every reader divides the same numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct ThreeRates {
+    /// Cases whose first contact is due or done.
+    pub due: u32,
+    /// Contacted in time.
+    pub contacted_in_time: u32,
+    /// Resolved.
+    pub resolved: u32,
+    /// The resident was satisfied.
+    pub satisfied: u32,
+}
+
+/// The three rates of a node and all below it, at an instant.
+pub fn three_rates(state: &State, code: &str, now: Instant) -> ThreeRates {
+    let mut rates = ThreeRates::default();
+    let here = state.cases.iter().filter(|(_, case)| roster::is_within(state, case.node.as_str(), code));
+    for (_, case) in here.filter(|(_, case)| case.contacted.is_some() || case.contact_by <= now) {
+        let count = |holds: bool| if holds { case.items } else { 0 };
+        rates.due += case.items;
+        rates.contacted_in_time += count(case.contacted.is_some_and(|contacted| contacted <= case.contact_by));
+        rates.resolved += count(case.resolved == Some(true));
+        rates.satisfied += count(case.satisfied == Some(true));
+    }
+    rates
+}
+
+/// Parties that report to an incident's commander now: called, come, and not released.
+pub fn direct_reports(state: &State, incident: &IncidentId) -> u32 {
+    let open = state.index.open_callouts.get(&Some(incident.clone())).into_iter().flatten();
+    let calls = open.filter_map(|id| state.callouts.get(id)).flat_map(|row| &row.calls);
+    let here = calls.filter(|call| call.reported_in.is_some() && call.released.is_none());
+    let mut parties: Vec<&Party> = here.map(|call| &call.called.party).collect();
+    parties.sort_unstable();
+    parties.dedup();
+    u32::try_from(parties.len()).unwrap_or(u32::MAX)
 }

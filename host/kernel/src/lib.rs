@@ -33,11 +33,12 @@ pub use digest::Digest;
 pub use event::Event;
 pub use instant::{Instant, InstantError, Milliseconds};
 pub use name::{
-    CalloutId, DistrictId, FindingId, GrantId, Hazard, IncidentId, MeasureId, NodeCode, ReportId, Scheme, SpendId,
-    TaskId, WatchId,
+    AwardId, CalloutId, CaseId, DistrictId, FindingId, GrantId, Hazard, IncidentId, MeasureId, NodeCode, OfferId,
+    ProcessId, ReportId, RequestId, Scheme, SpendId, TaskId, WatchId,
 };
 pub use state::State;
 pub use value::Value;
 pub use words::{
-    CalloutKind, Colour, Currency, FigureStage, Level, LogSeverity, MeasureStatus, Mode, RiskStage, Role, Tier,
+    AwardStatus, CalloutKind, Colour, Currency, FeedbackClass, FigureStage, FindingStatus, Level, LogSeverity,
+    MeasureStatus, Mode, RiskStage, Role, RungCondition, Tier,
 };

@@ -80,6 +80,16 @@ names! {
     ReportId;
     /// A supervision finding.
     FindingId;
+    /// A request for resources, named by who asks.
+    RequestId;
+    /// An offer of resources, named by who offers.
+    OfferId;
+    /// A case of public feedback (群众诉求).
+    CaseId;
+    /// An award (激励).
+    AwardId;
+    /// A process (流程).
+    ProcessId;
     /// A scheme (预案), for instance `flood`.
     Scheme;
     /// A hazard (灾种), for instance `rainstorm`.

@@ -13,6 +13,7 @@ use crate::act::{
     Because, CalloutOrder, Effect, Figure, FindingOrder, GrantOrder, LevelAdvice, Measure, ModeChange, Party,
     SpendRequest,
 };
+use crate::state::Reputation;
 use crate::value::{Attribute, Value};
 use crate::{
     Currency, Digest, Event, Hazard, IncidentId, Instant, Level, LogSeverity, Milliseconds, Mode, NodeCode, RiskStage,
@@ -67,6 +68,12 @@ pub struct IncidentView {
     pub figures: Vec<Figure>,
     /// The larger incident it belongs to.
     pub parent: Option<IncidentId>,
+    /// The one who answers for it.
+    pub commander: Option<Party>,
+    /// The hazard is over.
+    pub hazard_cleared: bool,
+    /// When the last warning that concerns it lapses.
+    pub projected_end: Option<Instant>,
     /// Its tags.
     pub tags: Vec<String>,
 }
@@ -74,8 +81,8 @@ pub struct IncidentView {
 /// Sense.
 pub mod triage {
     use super::{
-        Because, Deserialize, Event, Hazard, IncidentId, IncidentView, Instant, NodeCode, Scheme, Serialize, String,
-        Vec,
+        Because, Deserialize, Event, Hazard, IncidentId, IncidentView, Instant, NodeCode, Reputation, Scheme,
+        Serialize, String, Vec,
     };
 
     /// What is this event, and where does it belong?
@@ -85,6 +92,8 @@ pub mod triage {
         pub now: Instant,
         /// The event.
         pub event: Event,
+        /// What came of earlier word from its source.
+        pub reputation: Reputation,
         /// Open incidents that may be meant, newest first.
         pub candidates: Vec<IncidentView>,
     }
@@ -548,6 +557,15 @@ pub trait Policies {
         state: &Arc<State>,
         question: &oversight::Question,
     ) -> Asked<Vec<oversight::ReasonedFinding>>;
+    /// Asks workflow to carry the state of a process over to its version. The outer result is the call, the inner one
+    /// the policy's yes or no.
+    fn migrate(
+        &mut self,
+        state: &Arc<State>,
+        now: Instant,
+        process: &workflow::Process,
+    ) -> Asked<Result<Vec<Attribute>, Because>>;
+
     /// Asks workflow for the next step.
     fn workflow(
         &mut self,

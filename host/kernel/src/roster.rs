@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::act::Party;
 use crate::charter::{Department, Node};
-use crate::{NodeCode, State, Tier};
+use crate::{Instant, NodeCode, State, Tier};
 
 /// The node with this code, or its nearest known ancestor by code; the root when there is none.
 pub fn node<'a>(state: &'a State, code: &str) -> Option<&'a Node> {
@@ -103,17 +103,28 @@ pub fn department_of_source<'a>(state: &'a State, source: &str) -> Option<&'a De
 /// The nodes for which this source may use this power. A node code in the source counts where the pattern has `{node}`.
 pub fn acts_for(state: &State, source: &str, power: &str) -> Vec<NodeCode> {
     let Some(charter) = state.charter() else { return Vec::new() };
-    let holding = charter.actors.iter().filter(|actor| actor.powers.iter().any(|held| held == power));
+    // `order` covers `order/service_stop`, never the other way round.
+    let covers =
+        |held: &String| held == power || power.strip_prefix(held.as_str()).is_some_and(|of| of.starts_with('/'));
+    let holding = charter.actors.iter().filter(|actor| actor.powers.iter().any(covers));
     holding
         .filter_map(|actor| match actor.source.split_once("{node}") {
             Some((before, after)) => {
-                let code = source.strip_prefix(before)?.strip_suffix(after)?;
+                let code = node_in(source, before, after)?;
                 Some(actor.node.clone().unwrap_or_else(|| code.into()))
             }
             None if actor.source == source => actor.node.clone(),
             None => None,
         })
         .collect()
+}
+
+/// What stands for `{node}` in a source. A `*` after it stands for any text without a colon.
+fn node_in<'a>(source: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let rest = source.strip_prefix(before)?;
+    let Some((middle, end)) = after.split_once('*') else { return rest.strip_suffix(after) };
+    let (code, wild) = rest.strip_suffix(end)?.split_once(middle)?;
+    (!code.is_empty() && !wild.contains(':')).then_some(code)
 }
 
 /// Whether this source may use this power for a node: it acts for the node itself or for one above it.
@@ -165,4 +176,38 @@ pub fn title(state: &State, party: &Party) -> String {
         Party::Team(team) => team.clone(),
         Party::DutyAbove(tier) => alloc::format!("duty of the {tier} above"),
     }
+}
+
+/// Who holds a post of a node at an instant: by an override, else by the roster. `None`: nobody is known.
+pub fn on_duty<'a>(state: &'a State, node: &NodeCode, post: &str, at: Instant) -> Option<&'a str> {
+    let first = (node.clone(), String::from(post), Instant::MIN);
+    let of_post = state.overrides.range_from(&first).take_while(|((of, name, _), _)| of == node && name == post);
+    let overriding = of_post.filter(|((_, _, from), row)| *from <= at && at < row.until).last();
+    overriding.map(|(_, row)| row.person.as_str()).or_else(|| on_roster(state, node, post, at))
+}
+
+fn on_roster<'a>(state: &'a State, node: &NodeCode, post: &str, at: Instant) -> Option<&'a str> {
+    let mut duties = state.charter()?.duties.iter();
+    duties.find_map(|duty| {
+        let runs = duty.starts <= at && duty.ends.is_none_or(|ends| at < ends);
+        if duty.node != *node || duty.post != post || !runs || duty.shift.0 <= 0 {
+            return None;
+        }
+        let shifts = (at - duty.starts).0 / duty.shift.0;
+        let turn = usize::try_from(shifts).ok()?.checked_rem(duty.people.len())?;
+        duty.people.get(turn).map(String::as_str)
+    })
+}
+
+/// Whether a roster is kept for a post at all. Where none is, nobody can be missing from it.
+pub fn keeps_roster(state: &State, node: &NodeCode, post: &str) -> bool {
+    let duties = state.charter().map(|charter| charter.duties.as_slice()).unwrap_or_default();
+    duties.iter().any(|duty| duty.node == *node && duty.post == post)
+}
+
+/// The children of a node in the tree, by code.
+pub fn children(state: &State, code: &str) -> Vec<NodeCode> {
+    let nodes = state.charter().map(|charter| charter.nodes.as_slice()).unwrap_or_default();
+    let below = nodes.iter().filter(|node| node.parent.as_ref().is_some_and(|parent| parent.as_str() == code));
+    below.map(|node| node.code.clone()).collect()
 }

@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::{Digest, fold};
 
 /// The version of the rows' shape.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// An item of the view: key, and value or `None` when it was removed.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
@@ -89,6 +89,18 @@ tables! {
     15 => memory,
     16 => services,
     17 => settled,
+    18 => requests,
+    19 => offers,
+    20 => grant_requests,
+    21 => freezes,
+    22 => cases,
+    23 => pairs,
+    24 => awards,
+    25 => accounts,
+    26 => sources,
+    27 => overrides,
+    28 => pulses,
+    29 => processes,
 }
 
 /// Reads a district from its items.

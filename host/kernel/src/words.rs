@@ -118,6 +118,15 @@ words! {
         LeaderCall = "leader_call",
     }
 
+    /// When a step of a ladder applies.
+    RungCondition {
+        /// Always.
+        Always = "always",
+        /// While the silent party's place is in emergency mode.
+        InEmergency = "in_emergency",
+        /// Outside working time.
+        OutsideWorkingTime = "outside_working_time",
+    }
     /// Where a proposal or measure stands.
     MeasureStatus {
         /// Waits for a person's decision.
@@ -160,11 +169,64 @@ words! {
         Error = "error",
     }
 
+    /// Classes of public feedback, the most urgent first (群众诉求).
+    FeedbackClass {
+        /// 生命安全
+        LifeSafety = "life_safety",
+        /// 水电气热
+        Utilities = "utilities",
+        /// 一般
+        General = "general",
+        /// 疑难
+        Complex = "complex",
+    }
+    /// Where a finding stands (监管发现).
+    FindingStatus {
+        /// Nobody has answered.
+        Open = "open",
+        /// Answered; the supervisor has not decided.
+        Answered = "answered",
+        /// Answered with a reason that may excuse it (容错); the supervisor has not decided.
+        ExcuseForReview = "excuse_for_review",
+        /// The excuse was accepted.
+        Excused = "excused",
+        /// Upheld against who it concerns.
+        Upheld = "upheld",
+        /// Closed.
+        Closed = "closed",
+    }
+    /// Where an award stands.
+    AwardStatus {
+        /// Waits for the budget check.
+        Pending = "pending",
+        /// Booked to who earned it.
+        Settled = "settled",
+        /// Not paid.
+        Refused = "refused",
+        /// Disputed: frozen until decided.
+        Disputed = "disputed",
+        /// Not used in its time.
+        Expired = "expired",
+    }
     /// What is booked.
     Currency {
         /// Service points.
         Points = "points",
         /// Money in minor units.
         Money = "money",
+    }
+}
+
+impl Default for Level {
+    /// The mildest.
+    fn default() -> Self {
+        Self::Four
+    }
+}
+
+impl Default for Tier {
+    /// The lowest.
+    fn default() -> Self {
+        Self::Team
     }
 }

@@ -56,6 +56,9 @@ fn measure(kind: &str, life_safety: bool) -> Act {
         ends: None,
         exceptions: Vec::new(),
         life_safety,
+        scope: Vec::new(),
+        until_below: None,
+        radius_metres: None,
     })
 }
 
@@ -226,6 +229,14 @@ fn without_any_policy_every_event_is_kept_and_put_before_people() {
     let kinds: Vec<&str> = facts.iter().map(Fact::kind).collect();
     assert_eq!(
         kinds,
-        ["policy.failed", "incident.opened", "event.placed", "policy.failed", "notice.sent", "task.opened"]
+        [
+            "policy.failed",
+            "incident.opened",
+            "command.assumed",
+            "event.placed",
+            "policy.failed",
+            "notice.sent",
+            "task.opened"
+        ]
     );
 }

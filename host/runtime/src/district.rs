@@ -74,6 +74,9 @@ impl District {
         let role = install.activation.role;
         self.decide(now, Input::Activate(install.activation), outcome);
         self.policies.bind(role, install.bound);
+        if role == Role::Workflow && self.state.processes.values().any(|process| !process.finished) {
+            self.decide(now, Input::Migrate, outcome);
+        }
     }
 
     pub(crate) fn decide(&mut self, now: Instant, input: Input, outcome: &mut Outcome) {

@@ -97,6 +97,7 @@ fn cause(cause: &Cause) -> Json {
     match cause {
         Cause::Event(event) => json!({"event": event.id, "source": event.source, "type": event.kind}),
         Cause::Timer { key, due } => json!({"timer": key, "due": due}),
+        Cause::Migration => json!({"migration": "workflow"}),
         Cause::Charter { digest } => json!({"charter": digest}),
         Cause::Activation(activation) => json!({"activation": activation.role, "package": activation.package}),
     }

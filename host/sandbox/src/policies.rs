@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_kernel::act::Effect;
+use muster_kernel::act::{Because, Effect};
 use muster_kernel::role::{
     Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
 };
 use muster_kernel::settings::Settings;
+use muster_kernel::value::Attribute;
 use muster_kernel::{Digest, Instant, Role, State};
 use wasmtime::component::Instance;
 use wasmtime::{Store, Trap};
@@ -217,6 +218,18 @@ impl Policies for PolicySet {
         self.call(Role::Oversight, state, question.now, None, |store, instance, program| {
             let guest = program.indices.oversight.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_inspect(store, &question.wit())).map(answer_lists::findings))
+        })
+    }
+
+    fn migrate(
+        &mut self,
+        state: &Arc<State>,
+        now: Instant,
+        process: &workflow::Process,
+    ) -> Asked<Result<Vec<Attribute>, Because>> {
+        self.call(Role::Workflow, state, now, None, |store, instance, program| {
+            let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
+            Some(guest.and_then(|guest| guest.call_migrate(store, &process.wit())).map(answer_lists::migrated))
         })
     }
 

@@ -45,6 +45,7 @@ fn happened(entry: &Entry) -> Json_ {
         Cause::Timer { key, due } => json!({"timer": key, "due": due}),
         Cause::Charter { digest } => json!({"charter": digest}),
         Cause::Activation(activation) => json!({"activation": activation}),
+        Cause::Migration => json!({"migration": "workflow"}),
     }
 }
 

@@ -110,7 +110,7 @@ fn measures(state: &State, incident: &Scope) -> Json {
     let rows = state.measures.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "id": id, "kind": row.order.kind, "node": row.order.node, "target": row.order.target, "status": row.status,
-            "decider": row.decider.as_ref().map(|party| who(state, party)),
+            "deciders": row.deciders.iter().map(|party| who(state, party)).collect::<Vec<_>>(),
             "decide_by": maybe_local(state, row.decide_by),
         })
     });
@@ -169,7 +169,7 @@ pub(crate) fn findings(state: &State, incident: Option<&IncidentId>) -> Json {
     let rows = chosen.map(|(id, row)| {
         json!({
             "id": id, "code": row.order.code, "node": row.order.node, "subject": row.order.subject,
-            "incident": row.incident, "raised": local(state, row.raised),
+            "incident": row.incident, "raised": local(state, row.raised), "status": row.status, "answer": row.answer,
             "answer_by": maybe_local(state, row.order.answer_by),
         })
     });

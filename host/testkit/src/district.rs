@@ -7,6 +7,7 @@ use std::sync::Arc;
 use muster_kernel::act::SpendRequest;
 use muster_kernel::charter::{Actor, Charter, Department, Node, SpendingCeiling};
 use muster_kernel::role::{IncidentView, ResponseView, discretion, escalation, triage};
+use muster_kernel::state::Reputation;
 use muster_kernel::value::Attribute;
 use muster_kernel::{Event, Instant, Level, Milliseconds, Mode, RiskStage, State, Tier, Value, fold};
 
@@ -60,6 +61,7 @@ pub fn charter() -> Charter {
         callout_match_window: Milliseconds::minutes(10),
         identity_window: Milliseconds::hours(24 * 30),
         approval_wait: Milliseconds::hours(2),
+        ..Charter::default()
     }
 }
 
@@ -134,12 +136,15 @@ pub fn incident() -> IncidentView {
         figures: Vec::new(),
         parent: None,
         tags: Vec::new(),
+        commander: None,
+        hazard_cleared: false,
+        projected_end: None,
     }
 }
 
 /// What is this signal?
 pub fn triage() -> triage::Question {
-    triage::Question { now: now(), event: ponding(), candidates: vec![incident()] }
+    triage::Question { now: now(), event: ponding(), reputation: Reputation::default(), candidates: vec![incident()] }
 }
 
 /// What should be done about it?

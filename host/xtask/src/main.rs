@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, bail, ensure};
 
 /// The reference policies, by the folder of their crate under `plugins/`.
-const POLICIES: [&str; 4] = ["triage", "escalation", "discretion", "incentives"];
+const POLICIES: [&str; 6] = ["triage", "escalation", "discretion", "incentives", "oversight", "workflow"];
 /// Where the profile that binds them looks for their packages.
 const PACKAGES: &str = "examples/ref-v1/packages";
 /// Where the demo's host listens.

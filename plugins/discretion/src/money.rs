@@ -9,6 +9,8 @@ struct Limit {
     item: i64,
     incident: i64,
     granted: bool,
+    /// The grant's cap, and what was used of it.
+    cap: Option<(i64, i64)>,
 }
 
 pub(crate) fn rule(question: &Question, request: &SpendRequest) -> Answer {
@@ -32,7 +34,15 @@ pub(crate) fn rule(question: &Question, request: &SpendRequest) -> Answer {
         remaining: limit.incident - used - request.amount,
     };
     let (fits_item, fits_incident) = (item.remaining >= 0, incident.remaining >= 0);
-    let limits = vec![item, incident];
+    let mut limits = vec![item, incident];
+    if let Some((cap, used)) = limit.cap {
+        let grant = LimitUse { name: "grant".into(), limit: cap, used, remaining: cap - used - request.amount };
+        let fits = grant.remaining >= 0;
+        limits.push(grant);
+        if !fits {
+            return over(question, limits, "grant", "授权额度", cap, used + request.amount);
+        }
+    }
     if !fits_item {
         return over(question, limits, "item", "单项(含 24 小时内拆分合计)", limit.item, split + request.amount);
     }
@@ -56,6 +66,7 @@ fn limit(question: &Question) -> Option<Limit> {
         item: row.integer("item")? * permille / 1_000,
         incident: row.integer("incident")? * permille / 1_000,
         granted: permille != 1_000,
+        cap: grant.and_then(|grant| Some((grant.cap?, grant.used))),
     })
 }
 
@@ -236,6 +247,9 @@ mod tests {
             response,
             floor: None,
             figures: vec![],
+            commander: None,
+            hazard_cleared: false,
+            projected_end: None,
             parent: None,
             tags: vec![],
         }

@@ -1,13 +1,15 @@
 //! From rows to acts: one row, one act. The column `effect` says which.
 
 use muster_sdk::settings::{self, Row};
+use muster_sdk::types::Custom;
 use muster_sdk::{
-    Act, Attribute, Attributes, CallOutKind, CallOutOrder, Effect, Event, GrantOrder, HOUR, Level, MINUTE, Measure,
-    Mode, ModeChange, Notice, Party, Post, Proposal, ReportDuty, RiskStage, Rung, TaskOrder, Tier, calendar, effect,
-    log, roster,
+    Act, Attribute, Attributes, CallOutKind, CallOutOrder, Effect, Event, GrantOrder, HOUR, Incident, Level, MINUTE,
+    Measure, MeasureConfirmation, Mode, ModeChange, Notice, Party, Post, ProcessOrder, Proposal, ReportDuty,
+    ResourceLine, ResourceOrder, RiskStage, Rung, RungCondition, TaskOrder, Tier, Value, calendar, effect, log, memory,
+    roster,
 };
 
-use crate::{condition, text};
+use crate::{condition, text, waiting};
 
 /// Where and when acts are proposed.
 pub(crate) struct Scene<'a> {
@@ -15,37 +17,63 @@ pub(crate) struct Scene<'a> {
     pub(crate) event: &'a Event,
     /// The node that the acts are about.
     pub(crate) place: &'a str,
-    pub(crate) scheme: &'a str,
+    pub(crate) incident: Option<&'a Incident>,
     /// The level that was reached, for rows that follow from one.
     pub(crate) level: Option<Level>,
 }
 
 impl Scene<'_> {
-    /// The acts of all rows that apply.
+    /// The acts of all rows that apply now. Rows with `after_minutes` wait for their time.
     pub(crate) fn effects_of(&self, rows: &[Row]) -> Vec<Effect> {
-        let applying = rows.iter().filter(|row| condition::holds(row, self.event));
-        let acts = applying.filter_map(|row| Some(effect(self.act(row)?, text::because_of(row, self.event))));
+        let now = rows.iter().filter(|row| row.integer("after_minutes").is_none());
+        let applying = now.filter(|row| condition::holds(row, self.event, self.incident, self.place, self.now));
+        let acts = applying.filter_map(|row| {
+            if let Some(key) = row.text("remember") {
+                memory::set(key, &Value::Instant(self.now));
+            }
+            Some(effect(self.act(row)?, text::because_of(row, self.event)))
+        });
         acts.collect()
     }
 
-    fn act(&self, row: &Row) -> Option<Act> {
+    fn scheme(&self) -> &str {
+        self.incident.map_or("", |incident| &incident.scheme)
+    }
+
+    pub(crate) fn act(&self, row: &Row) -> Option<Act> {
         match settings::cell(row, "effect") {
             "stage" => RiskStage::parse(settings::cell(row, "stage")).map(Act::SetStage),
             "mode" => Some(Act::SetMode(ModeChange {
                 node: self.place.into(),
-                scheme: self.scheme.into(),
+                scheme: self.scheme().into(),
                 mode: Mode::Emergency,
             })),
             "callout" => self.call_out(row),
             "propose" => Some(Act::Propose(self.proposal(row))),
             "start" => Some(Act::StartMeasure(self.measure(row))),
+            "confirm" => Some(Act::ConfirmMeasure(MeasureConfirmation {
+                key: self.key(row, settings::cell(row, "measure")),
+                people: row.text("people_field").and_then(|field| self.event.integer(field)),
+            })),
             "task" => self.task(row),
             "grant" => self.grant(row),
             "report" => Some(Act::RequireReport(self.report(row))),
+            "support" => self.support(row),
+            "process" => Some(Act::StartProcess(ProcessOrder {
+                key: settings::cell(row, "process").into(),
+                kind: settings::cell(row, "process").into(),
+                details: self.details(row),
+            })),
+            "record" => Some(Act::Custom(Custom {
+                kind: row.text("record").unwrap_or("note").into(),
+                details: self.details(row),
+            })),
+            "reassess" => Some(waiting::look_again(self.now, row.integer("hours")?)),
             "notice" => Some(Act::Notify(Notice {
                 to: self.parties(row),
                 sentences: text::because_of(row, self.event).sentences,
             })),
+            "remember" => None,
             other => {
                 log::error(&format!("a row names the effect `{other}`, which this policy does not know"));
                 None
@@ -59,7 +87,8 @@ impl Scene<'_> {
         let mut parties: Vec<Party> =
             services.split_whitespace().filter_map(|service| self.department(service)).collect();
         if let Some(post) = row.text("post") {
-            let nodes = match row.text("tier").and_then(Tier::parse) {
+            let nodes = match row.text("tier").and_then(|tier| self.tier(tier)) {
+                None if row.text("tier") == Some("neighbours") => self.neighbours(),
                 Some(tier) if row.flag("each") == Some(true) => roster::below(self.place, tier),
                 Some(tier) => roster::at_tier(self.place, tier).into_iter().map(|node| node.code).collect(),
                 None => vec![self.place.to_string()],
@@ -67,6 +96,21 @@ impl Scene<'_> {
             parties.extend(nodes.into_iter().map(|node| Party::Post(Post { node, name: post.into() })));
         }
         parties
+    }
+
+    /// The other nodes of the same tier under the same node above.
+    fn neighbours(&self) -> Vec<String> {
+        let Some(here) = roster::find(self.place) else { return Vec::new() };
+        let Some(parent) = here.parent else { return Vec::new() };
+        roster::below(&parent, here.tier).into_iter().filter(|code| *code != here.code).collect()
+    }
+
+    /// A tier by its word, or `above`: the next above the place.
+    fn tier(&self, word: &str) -> Option<Tier> {
+        match word {
+            "above" => roster::find(self.place).map(|node| next_above(node.tier)),
+            word => Tier::parse(word),
+        }
     }
 
     fn department(&self, service: &str) -> Option<Party> {
@@ -113,26 +157,54 @@ impl Scene<'_> {
             key: self.key(row, kind),
             kind: kind.into(),
             node: self.place.into(),
-            target: self.event.text("place.name").map(Into::into),
+            target: match row.text("target") {
+                Some(target) => Some(text::filled(&target.replace("{scheme}", self.scheme()), self.event)),
+                None => self.event.text("place.name").map(Into::into),
+            },
             starts: None,
             ends: None,
             exceptions: row.text("exceptions").unwrap_or_default().split_whitespace().map(Into::into).collect(),
             life_safety: row.flag("life_safety").unwrap_or(false),
+            scope: self.words(row, "scope"),
+            until_below: row.text("until_below").and_then(Level::parse),
+            radius_metres: row.integer("radius_metres").and_then(|metres| u32::try_from(metres).ok()),
         }
     }
 
+    /// The words of a cell; `{field}` stands for what the event says.
+    fn words(&self, row: &Row, column: &str) -> Vec<String> {
+        let cell = row.text(column).map(|cell| text::filled(cell, self.event)).unwrap_or_default();
+        cell.split_whitespace().map(Into::into).collect()
+    }
+
     fn proposal(&self, row: &Row) -> Proposal {
-        let post = row.text("post").unwrap_or("commander");
-        let tier = row.text("tier").and_then(Tier::parse);
-        let node =
-            tier.and_then(|tier| roster::at_tier(self.place, tier)).map_or_else(|| self.place.into(), |node| node.code);
-        let upward = tier.unwrap_or(Tier::City);
+        let mut deciders = self.parties(row);
+        if deciders.is_empty() {
+            deciders.push(Party::Post(Post { node: self.place.into(), name: "commander".into() }));
+        }
+        let upward = row.text("tier").and_then(|tier| self.tier(tier)).unwrap_or(Tier::City);
+        let above = Rung {
+            after: 0,
+            to: vec![Party::DutyAbove(next_above(upward))],
+            channels: Vec::new(),
+            condition: RungCondition::Always,
+            repeats: 0,
+            every: None,
+        };
         Proposal {
             measure: self.measure(row),
-            decider: Party::Post(Post { node, name: post.into() }),
+            deciders,
             decide_by: self.due(row).unwrap_or(self.now),
-            ladder: vec![Rung { after: 0, to: vec![Party::DutyAbove(next_above(upward))] }],
+            ladder: vec![above],
         }
+    }
+
+    /// Help asked of a tier above.
+    fn support(&self, row: &Row) -> Option<Act> {
+        let to = Party::DutyAbove(self.tier(settings::cell(row, "tier"))?);
+        let lines = self.words(row, "resources").into_iter().map(|kind| ResourceLine { kind, quantity: 1 });
+        let key = self.key(row, "support");
+        Some(Act::RequestResource(ResourceOrder { key, to, lines: lines.collect(), needed_by: self.due(row) }))
     }
 
     /// `within_minutes` from now, or the next `by_clock` of the local day.
@@ -147,7 +219,9 @@ impl Scene<'_> {
     fn task(&self, row: &Row) -> Option<Act> {
         let to = self.parties(row).into_iter().next()?;
         let kind = settings::cell(row, "task");
-        let items = row.text("items_field").and_then(|field| self.event.integer(field)).unwrap_or(1);
+        let of_topic = row.text("topic").and_then(|topic| condition::count_of_topic(self.event, topic));
+        let of_field = || row.text("items_field").and_then(|field| self.event.integer(field));
+        let items = of_topic.or_else(of_field).unwrap_or(1);
         Some(Act::OpenTask(TaskOrder {
             key: self.key(row, kind),
             kind: kind.into(),
@@ -193,7 +267,7 @@ impl Scene<'_> {
 
     fn report(&self, row: &Row) -> ReportDuty {
         let kind = settings::cell(row, "report");
-        let to = row.text("tier").and_then(Tier::parse).unwrap_or(Tier::Province);
+        let to = row.text("tier").and_then(|tier| self.tier(tier)).unwrap_or(Tier::Province);
         let level = self.level.map_or("", Level::name);
         ReportDuty {
             key: format!("{kind}/{level}"),
@@ -206,7 +280,7 @@ impl Scene<'_> {
     }
 }
 
-fn next_above(tier: Tier) -> Tier {
+pub(crate) fn next_above(tier: Tier) -> Tier {
     match tier {
         Tier::Team => Tier::Community,
         Tier::Community => Tier::Street,

@@ -1,13 +1,16 @@
 //! Assess: the graded escalation ladder.
 //!
-//! What raises a level and what follows from it stands in the settings: `warning_level`, `warning_repeat` and
-//! `figure_level` say how severe it is; `on_warning`, `on_signal`, `on_watch` and `on_level` say what to do, one row per
-//! act, in words an official can read. This code holds no number, no hazard and no department.
+//! What raises a level and what follows from it stands in the settings: `warning_level`, `warning_repeat`,
+//! `figure_level` and `signal_level` say how severe it is; `on_signal`, `on_warning`, `on_watch`, `on_order`, `on_level`
+//! say what to do, one row per act, in words an official can read. This code holds no number, no hazard and no department.
 
 mod acts;
+mod clearing;
 mod condition;
 mod levels;
+mod offers;
 mod text;
+mod waiting;
 
 use muster_sdk::escalation::{Matter, Occasion, Question, Watch};
 use muster_sdk::settings::{self, Row};
@@ -22,11 +25,12 @@ struct Ladder;
 
 impl Escalation for Ladder {
     fn assess(question: Question) -> Vec<Effect> {
-        let Occasion::Event(event) = &question.occasion else { return Vec::new() };
-        match &question.matter {
-            Matter::Incident(incident) => Assessment::new(&question, event, incident).run(),
-            Matter::Watch(watch) => on_watch(&question, event, watch),
-            Matter::None => Vec::new(),
+        match (&question.occasion, &question.matter) {
+            (Occasion::Event(event), Matter::Incident(incident)) => Assessment::new(&question, event, incident).run(),
+            (Occasion::Event(event), Matter::Watch(watch)) => on_watch(&question, event, watch),
+            (Occasion::Event(event), Matter::None) => outside_incidents(&question, event),
+            (Occasion::Timer(timer), Matter::Incident(incident)) => waiting::due(&question, timer, incident),
+            (Occasion::Timer(_), _) => Vec::new(),
         }
     }
 }
@@ -35,9 +39,22 @@ muster_sdk::policy! { escalation: Ladder }
 
 /// What to do while there is only a watch.
 fn on_watch(question: &Question, event: &Event, watch: &Watch) -> Vec<Effect> {
-    let scene = Scene { now: question.now, event, place: &watch.node, scheme: "", level: None };
+    let scene = Scene { now: question.now, event, place: &watch.node, incident: None, level: None };
     let rows = settings::rows("on_watch", &[("hazard", &watch.hazard)]);
     scene.effects_of(&rows)
+}
+
+/// What belongs to no incident: offers that nobody asked for.
+fn outside_incidents(question: &Question, event: &Event) -> Vec<Effect> {
+    match kind_of(event) {
+        "resource.offered" => offers::answer(question.now, event),
+        _ => Vec::new(),
+    }
+}
+
+/// The event's kind without the prefix.
+pub(crate) fn kind_of(event: &Event) -> &str {
+    event.kind.rsplit("muster.").next().unwrap_or_default()
 }
 
 /// One event of an incident.
@@ -54,17 +71,21 @@ impl<'a> Assessment<'a> {
     }
 
     fn run(mut self) -> Vec<Effect> {
-        let advised = levels::advised(self.event, self.incident, self.classification());
-        if let Some(advice) = &advised {
-            let recommended = self.incident.response.recommended;
-            if recommended.is_none_or(|recommended| advice.level as u8 > recommended as u8) {
-                self.effects.push(advice.effect(self.incident));
-            }
+        let figures = levels::figures_of_signal(self.event);
+        let advised = levels::advised(self.event, self.incident, self.classification(), &figures);
+        self.effects.extend(figures);
+        if let Some(advice) = &advised
+            && advice.is_news(self.incident)
+        {
+            self.effects.push(advice.effect(self.incident));
         }
         self.on_level(advised.map(|advice| advice.level));
-        match self.event.kind.rsplit("muster.").next() {
-            Some("warning.received") => self.on_warning(),
-            Some("signal.reported") => self.on_signal(),
+        match kind_of(self.event) {
+            "warning.received" => self.on_warning(),
+            "signal.reported" => self.on_signal(),
+            "order.issued" => self.on_order(),
+            "resource.offered" => self.effects.extend(offers::answer(self.question.now, self.event)),
+            "task.updated" => self.effects.extend(clearing::by_claim(self.event)),
             _ => {}
         }
         self.effects
@@ -75,17 +96,14 @@ impl<'a> Assessment<'a> {
     }
 
     fn scene(&self, place: &'a str, level: Option<Level>) -> Scene<'a> {
-        Scene { now: self.question.now, event: self.event, place, scheme: &self.incident.scheme, level }
+        Scene { now: self.question.now, event: self.event, place, incident: Some(self.incident), level }
     }
 
     /// What follows when a level is reached for the first time, for each level that is passed.
     fn on_level(&mut self, advised: Option<Level>) {
         let holds = self.incident.response.in_force;
         let Some(reached) = levels::highest(holds, advised.map(levels::provisional)) else { return };
-        let before = memory::get("level_reached").and_then(|value| match value {
-            Value::Text(text) => Level::parse(&text),
-            _ => None,
-        });
+        let before = memory::text("level_reached").and_then(|text| Level::parse(&text));
         if before.is_some_and(|before| before as u8 >= reached as u8) {
             return;
         }
@@ -98,8 +116,7 @@ impl<'a> Assessment<'a> {
         };
         let rows: Vec<Row> = settings::rows("on_level", &[("scheme", &self.incident.scheme)]);
         let rows: Vec<Row> = rows.into_iter().filter(passed).collect();
-        let place = self.incident.node.clone();
-        let effects = Scene { place: &place, ..self.scene(&self.incident.node, Some(reached)) }.effects_of(&rows);
+        let effects = self.scene(&self.incident.node, Some(reached)).effects_of(&rows);
         self.effects.extend(effects);
     }
 
@@ -109,13 +126,26 @@ impl<'a> Assessment<'a> {
         let rows = settings::rows("on_warning", &[("hazard", hazard), ("colour", colour)]);
         let effects = self.scene(&self.event.node, None).effects_of(&rows);
         self.effects.extend(effects);
+        self.effects.extend(clearing::by_warnings(self.question.now, self.incident));
         self.list_overdue();
     }
 
     fn on_signal(&mut self) {
-        let rows = settings::rows("on_signal", &[("kind", self.classification())]);
+        let question = self.question;
+        let kind = question.classification.as_deref().unwrap_or_default();
+        let rows = settings::rows("on_signal", &[("kind", kind)]);
         let effects = self.scene(&self.event.node, None).effects_of(&rows);
         self.effects.extend(effects);
+        self.effects.extend(waiting::later("on_signal", kind, self.question.now, self.event, &rows));
+        self.effects.extend(clearing::by_signal(self.question.now, self.event, self.incident, kind));
+    }
+
+    fn on_order(&mut self) {
+        let kind = self.event.text("kind").unwrap_or_default();
+        let rows = settings::rows("on_order", &[("kind", kind)]);
+        let effects = self.scene(&self.event.node, None).effects_of(&rows);
+        self.effects.extend(effects);
+        self.effects.extend(clearing::by_warnings(self.question.now, self.incident));
     }
 
     /// A further warning while decisions are overdue: they are listed again.
@@ -135,6 +165,7 @@ impl<'a> Assessment<'a> {
             subject: Some(format!("incident/{}", self.incident.name)),
             answer_by: None,
             details: vec![Attribute { key: "measures".into(), value: Value::Text(names.clone()) }],
+            tell: Vec::new(),
         };
         let why = because(
             "W2",

@@ -12,7 +12,8 @@ pub(crate) fn because_of(row: &Row, event: &Event) -> Because {
     reason
 }
 
-fn filled(template: &str, event: &Event) -> String {
+/// A template with the event's own words put in for `{field}`.
+pub(crate) fn filled(template: &str, event: &Event) -> String {
     let mut text = String::with_capacity(template.len() + 16);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -99,18 +99,23 @@ fn signal(question: &Question) -> Answer {
     let kind = event.text("kind").unwrap_or("unknown");
     let rows = settings::rows("signal", &[("kind", kind)]);
     let row = rows.first();
-    let opens = row.and_then(|row| row.text("place")).unwrap_or("attach");
+    // A kind that no row knows, of a hazard that a scheme answers: it opens an incident where none is open.
+    let known_hazard =
+        event.text("hazard").is_some_and(|hazard| !settings::rows("hazard", &[("hazard", hazard)]).is_empty());
+    let default = if known_hazard && row.is_none() { "open_unknown" } else { "attach" };
+    let opens = row.and_then(|row| row.text("place")).unwrap_or(default);
     match (named(question), opens, row) {
         (None, "open", Some(row)) => open_by_signal(question, kind, row),
+        (None, "open_unknown", None) => open_by_hazard(question, kind),
         (None, "watch", Some(row)) => {
             let hazard = hazard_of(event, row);
             let why = because("W2", format!("{kind}:列入关注,不立案"), format!("{kind}: a watch is kept, no incident"));
             answer(Placement::Watch(new_watch(event, &hazard)), kind, why)
         }
-        (Some(incident), _, _) => attached(incident, kind),
+        (Some(incident), _, row) => grouped(attached(incident, kind), row, event),
         (None, _, row) => {
             if let Some(incident) = likely(question, row) {
-                attached(incident, kind)
+                grouped(attached(incident, kind), row, event)
             } else {
                 let why = because("host", format!("{kind}:无在办事件可归"), format!("{kind}: belongs to nothing open"));
                 answer(Placement::RecordOnly, kind, why)
@@ -128,6 +133,27 @@ fn attached(incident: &Incident, kind: &str) -> Answer {
     answer(attach(incident), kind, why)
 }
 
+/// Signals of one group count as one: a row names the group, the place and the local day make it one of its kind.
+fn grouped(answer: Answer, row: Option<&Row>, event: &Event) -> Answer {
+    let group = row.and_then(|row| row.text("group")).map(|group| {
+        let local = calendar::local(event.occurred);
+        format!("{group}/{}/{:02}{:02}", event.node, local.month, local.day)
+    });
+    Answer { group, ..answer }
+}
+
+/// A signal of a hazard that the district knows, of a kind that it does not.
+fn open_by_hazard(question: &Question, kind: &str) -> Answer {
+    let event = &question.event;
+    let hazard = event.text("hazard").unwrap_or("unknown");
+    let scheme = scheme_of(hazard);
+    if let Some(incident) = of_scheme(question, &scheme) {
+        return attached(incident, kind);
+    }
+    let why = because("L0", format!("{kind}({hazard}):立案"), format!("{kind} ({hazard}): an incident is opened"));
+    answer(Placement::Open(new_incident(event, hazard, scheme, false, None)), kind, why)
+}
+
 fn hazard_of(event: &Event, row: &Row) -> String {
     event.text("hazard").or_else(|| row.text("hazard")).unwrap_or("unknown").into()
 }
@@ -138,7 +164,7 @@ fn open_by_signal(question: &Question, kind: &str, row: &Row) -> Answer {
     let scheme = row.text("scheme").map_or_else(|| scheme_of(&hazard), Into::into);
     let life_safety = row.flag("life_safety").unwrap_or(false);
     let parent = row.text("part_of").and_then(|scheme| of_scheme(question, scheme));
-    if let Some(open) = same_place(question, &scheme, parent) {
+    if let Some(open) = same_place(question, &scheme, &hazard, parent) {
         return attached(open, kind);
     }
     let why = because(
@@ -150,26 +176,43 @@ fn open_by_signal(question: &Question, kind: &str, row: &Row) -> Answer {
     answer(Placement::Open(new_incident(event, &hazard, scheme, life_safety, parent)), kind, why)
 }
 
-/// An open incident of the same kind at exactly this node that is not the larger one: the signal belongs to it.
-fn same_place<'a>(question: &'a Question, scheme: &str, parent: Option<&Incident>) -> Option<&'a Incident> {
-    question.candidates.iter().find(|incident| {
-        incident.node == question.event.node
-            && incident.scheme == scheme
-            && parent.is_none_or(|parent| parent.id != incident.id)
-            && incident.parent.is_some()
-    })
+/// An open incident of the same scheme and hazard at this very node, or one above it that is not the larger incident: the
+/// signal belongs to it.
+fn same_place<'a>(
+    question: &'a Question,
+    scheme: &str,
+    hazard: &str,
+    parent: Option<&Incident>,
+) -> Option<&'a Incident> {
+    let other = |incident: &&Incident| {
+        incident.scheme == scheme && incident.hazard == hazard && parent.is_none_or(|parent| parent.id != incident.id)
+    };
+    place::lineage(&question.event.node)
+        .iter()
+        .find_map(|node| question.candidates.iter().find(|incident| incident.node == *node && other(incident)))
+        .or_else(|| {
+            question
+                .candidates
+                .iter()
+                .find(|incident| other(incident) && place::lineage(&incident.node).contains(&question.event.node))
+        })
 }
 
-/// The incident that a signal without a name most likely belongs to: one that threatens lives at the very node, else one
-/// of the signal's scheme at the node or above, else the nearest.
+/// The incident that a signal without a name most likely belongs to: one of the signal's scheme (`*`: the larger one,
+/// whatever its scheme) at the node or above; else one that threatens lives at the very node; else the nearest.
 fn likely<'a>(question: &'a Question, row: Option<&Row>) -> Option<&'a Incident> {
-    let here = question.candidates.iter().find(|incident| incident.life_safety && incident.node == question.event.node);
-    let scheme = row.and_then(|row| row.text("scheme"));
-    let nearest = || {
+    let nearest = |fits: &dyn Fn(&Incident) -> bool| {
         let lineage = place::lineage(&question.event.node);
-        lineage.iter().find_map(|node| question.candidates.iter().find(|incident| incident.node == *node))
+        let at = |node: &String| question.candidates.iter().find(|incident| incident.node == *node && fits(incident));
+        lineage.iter().find_map(at)
     };
-    here.or_else(|| scheme.and_then(|scheme| of_scheme(question, scheme))).or_else(nearest)
+    let of_row = match row.and_then(|row| row.text("scheme")) {
+        Some("*") => nearest(&|incident| incident.parent.is_none()),
+        Some(scheme) => of_scheme(question, scheme),
+        None => None,
+    };
+    let here = || nearest(&|incident| incident.life_safety && incident.node == question.event.node);
+    of_row.or_else(here).or_else(|| nearest(&|_| true))
 }
 
 /// An order belongs to the incident of its scheme where it is ordered.

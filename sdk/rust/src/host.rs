@@ -164,6 +164,22 @@ pub mod memory {
         answered!(import::get(key), |harness| harness.memory.get(key).cloned())
     }
 
+    /// The text that was set under this key.
+    pub fn text(key: &str) -> Option<String> {
+        match get(key)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The instant that was set under this key.
+    pub fn instant(key: &str) -> Option<i64> {
+        match get(key)? {
+            Value::Instant(at) => Some(at),
+            _ => None,
+        }
+    }
+
     /// Sets a value; it takes effect with the decision.
     pub fn set(key: &str, value: &Value) {
         answered!(import::set(key, value), |harness| {
@@ -177,7 +193,10 @@ pub mod facts {
     #[cfg(target_arch = "wasm32")]
     use crate::contract::imports::muster::policy::facts as import;
     pub use crate::contract::imports::muster::policy::facts::SpendingFilter;
-    use crate::{CallOut, Grant, Incident, MeasureRecord, Spending, Warning};
+    use crate::types::Response;
+    use crate::{
+        CallOut, Grant, Incident, MeasureRecord, ResourceOffer, ResourceRequest, Spending, TaskRecord, Warning,
+    };
 
     /// An incident by id or name.
     pub fn find_incident(id: &str) -> Option<Incident> {
@@ -212,6 +231,47 @@ pub mod facts {
         answered!(import::measures(incident), |harness| {
             let _ = incident;
             harness.measures.clone()
+        })
+    }
+
+    /// Tasks of an incident, open or not, the newest first.
+    pub fn tasks(incident: &str) -> Vec<TaskRecord> {
+        answered!(import::tasks(incident), |harness| {
+            let _ = incident;
+            harness.tasks.clone()
+        })
+    }
+
+    /// A request for resources.
+    pub fn find_request(id: &str) -> Option<ResourceRequest> {
+        answered!(import::find_request(id), |harness| harness.requests.iter().find(|row| row.id == id).cloned())
+    }
+
+    /// An offer of resources.
+    pub fn find_offer(id: &str) -> Option<ResourceOffer> {
+        answered!(import::find_offer(id), |harness| harness.offers.iter().find(|row| row.id == id).cloned())
+    }
+
+    /// How many call-outs a node and those below it issued since an instant.
+    pub fn call_outs_issued(node: &str, since: i64) -> u32 {
+        answered!(import::call_outs_issued(node, since), |harness| {
+            let own = harness.call_outs.iter().filter(|row| row.order.caller == node && row.issued >= since);
+            u32::try_from(own.count()).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Warnings in force for a node or above it, newest first.
+    pub fn warnings(node: &str, hazard: Option<&str>) -> Vec<Warning> {
+        answered!(import::warnings(node, hazard), |harness| {
+            let fits = |row: &&Warning| row.node == node && hazard.is_none_or(|hazard| row.hazard == hazard);
+            harness.warnings.iter().filter(fits).cloned().collect()
+        })
+    }
+
+    /// Levels of every scheme and node of an incident.
+    pub fn responses(incident: &str) -> Vec<Response> {
+        answered!(import::responses(incident), |harness| {
+            harness.incidents.iter().filter(|row| row.id == incident).map(|row| row.response.clone()).collect()
         })
     }
 

@@ -46,9 +46,10 @@ pub use contract::imports::muster::policy::types;
 pub use host::{calendar, facts, log, memory, roster, settings};
 pub use types::{
     Act, Attribute, Because, CallOut, CallOutKind, CallOutOrder, Colour, Department, Effect, Event, Figure,
-    FigureStage, Finding, Grant, GrantOrder, Incident, Level, LevelAdvice, Measure, MeasureRecord, MeasureStatus, Mode,
-    ModeChange, Notice, OfferAnswer, Party, Post, Proposal, ReportDuty, ResourceLine, ResourceOrder, RiskStage, Rung,
-    Sentence, SpendRequest, Spending, TaskOrder, Tier, TimerOrder, Value, Warning,
+    FigureStage, Finding, Grant, GrantOrder, Incident, Level, LevelAdvice, Measure, MeasureConfirmation, MeasureRecord,
+    MeasureStatus, Mode, ModeChange, Notice, OfferAnswer, Party, Post, ProcessOrder, Proposal, ReportDuty, RequestLine,
+    ResourceLine, ResourceOffer, ResourceOrder, ResourceRequest, RiskStage, Rung, RungCondition, Sentence,
+    SpendRequest, Spending, TaskOrder, TaskRecord, Tier, TimerOrder, Value, Warning,
 };
 
 pub use contract::discretion::exports::muster::policy::discretion;
@@ -218,6 +219,17 @@ impl Colour {
             "yellow" => Some(Self::Yellow),
             "orange" => Some(Self::Orange),
             "red" => Some(Self::Red),
+            _ => None,
+        }
+    }
+}
+
+impl Mode {
+    /// The mode with this name, if it is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "normal" => Some(Self::Normal),
+            "emergency" => Some(Self::Emergency),
             _ => None,
         }
     }

@@ -16,8 +16,8 @@ use crate::contract::imports::muster::policy::facts::SpendingFilter;
 use crate::roster::Node;
 use crate::settings::Row;
 use crate::{
-    Attribute, Attributes as _, CallOut, Department, Grant, HOUR, Incident, MINUTE, MeasureRecord, Party, SpendRequest,
-    Spending, Tier, Value, Warning,
+    Attribute, Attributes as _, CallOut, Department, Grant, HOUR, Incident, MINUTE, MeasureRecord, Party,
+    ResourceOffer, ResourceRequest, SpendRequest, Spending, TaskRecord, Tier, Value, Warning,
 };
 
 /// What the imports answer while a test runs.
@@ -33,6 +33,9 @@ pub struct Harness {
     pub(crate) call_outs: Vec<CallOut>,
     pub(crate) measures: Vec<MeasureRecord>,
     pub(crate) grants: Vec<Grant>,
+    pub(crate) tasks: Vec<TaskRecord>,
+    pub(crate) requests: Vec<ResourceRequest>,
+    pub(crate) offers: Vec<ResourceOffer>,
     spends: Vec<(String, SpendRequest)>,
     pub(crate) logged: Vec<String>,
 }
@@ -116,6 +119,27 @@ impl Harness {
         self
     }
 
+    /// Adds a task; add the newest first.
+    #[must_use]
+    pub fn task(mut self, task: TaskRecord) -> Self {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Adds a request for resources.
+    #[must_use]
+    pub fn request(mut self, request: ResourceRequest) -> Self {
+        self.requests.push(request);
+        self
+    }
+
+    /// Adds an offer of resources.
+    #[must_use]
+    pub fn offer(mut self, offer: ResourceOffer) -> Self {
+        self.offers.push(offer);
+        self
+    }
+
     /// Adds a grant in force.
     #[must_use]
     pub fn grant(mut self, grant: Grant) -> Self {
@@ -156,6 +180,10 @@ impl Harness {
             matching.iter().all(|wanted| match row.cells.value(&wanted.key) {
                 None => true,
                 Some(Value::Text(text)) if text == "*" => true,
+                Some(Value::Text(text)) if text.contains('|') => match &wanted.value {
+                    Value::Text(wanted) => text.split('|').any(|word| word == wanted),
+                    _ => false,
+                },
                 Some(value) => *value == wanted.value,
             })
         };

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Moment, timers};
-use crate::act::{CalloutOrder, Party, Rung};
+use crate::act::{CalloutOrder, Party, Rung, unrolled};
 use crate::record::{CalloutStep, Fact};
 use crate::state::{CallState, Callout, State, TimerPurpose};
 use crate::{CalloutId, Instant, Milliseconds};
@@ -18,7 +18,10 @@ pub(super) fn issued(state: &mut State, fact: &Fact) {
         .map(|called| CallState {
             called: called.clone(),
             acknowledged: None,
+            acknowledged_by: None,
+            en_route: None,
             reported_in: None,
+            planned: None,
             released: None,
             missed: BTreeSet::new(),
         })
@@ -43,8 +46,8 @@ pub(crate) fn ladder(order: &CalloutOrder, step: CalloutStep) -> Vec<Rung> {
         CalloutStep::Plan => (order.plan_within, &[]),
     };
     match within {
-        Some(_) if !rungs.is_empty() => rungs.to_vec(),
-        Some(within) => alloc::vec![Rung { after: within, to: Vec::new() }],
+        Some(_) if !rungs.is_empty() => unrolled(rungs),
+        Some(within) => alloc::vec![Rung::once(within, Vec::new())],
         None => Vec::new(),
     }
 }
@@ -69,12 +72,51 @@ fn position(state: &State, callout: &CalloutId, party: &Party) -> Option<usize> 
     state.callouts.get(callout)?.calls.iter().position(|call| call.called.party == *party)
 }
 
-pub(super) fn acknowledged(state: &mut State, callout: &CalloutId, party: &Party, at: Instant) {
+pub(super) fn acknowledged(state: &mut State, fact: &Fact) {
+    let Fact::CalloutAcknowledged { callout, party, by, holds_until, occurred, .. } = fact else { return };
     let Some(call) = position(state, callout, party) else { return };
     if let Some(row) = state.callouts.change(callout) {
-        row.calls[call].acknowledged.get_or_insert(at);
+        row.calls[call].acknowledged.get_or_insert(*occurred);
+        row.calls[call].acknowledged_by.clone_from(by);
     }
     timers::remove(state, &timers::callout(callout, call, CalloutStep::Acknowledge));
+    if let Some(until) = holds_until {
+        let purpose = TimerPurpose::AcknowledgementHolds { callout: callout.clone(), call };
+        timers::set(state, holds(callout, call), *until, purpose);
+    }
+}
+
+fn holds(callout: &CalloutId, call: usize) -> alloc::string::String {
+    format!("callout/{callout}/{call:05}/holds")
+}
+
+/// An acknowledgement ran out: the call stands open again, and its deadline counts from now.
+pub(super) fn lapsed(state: &mut State, moment: Moment, callout: &CalloutId, party: &Party) {
+    let Some(call) = position(state, callout, party) else { return };
+    let Some(row) = state.callouts.change(callout) else { return };
+    row.calls[call].acknowledged = None;
+    row.calls[call].acknowledged_by = None;
+    let Some(first) = ladder(&row.order, CalloutStep::Acknowledge).into_iter().next() else { return };
+    let purpose = TimerPurpose::CalloutStep { callout: callout.clone(), call, step: CalloutStep::Acknowledge, rung: 0 };
+    timers::set(state, timers::callout(callout, call, CalloutStep::Acknowledge), moment.at + first.after, purpose);
+}
+
+pub(super) fn en_route(state: &mut State, callout: &CalloutId, party: &Party, at: Instant) {
+    let Some(call) = position(state, callout, party) else { return };
+    if let Some(row) = state.callouts.change(callout) {
+        row.calls[call].en_route.get_or_insert(at);
+    }
+    // Who is on the way has answered.
+    timers::remove(state, &timers::callout(callout, call, CalloutStep::Acknowledge));
+    timers::remove(state, &holds(callout, call));
+}
+
+pub(super) fn planned(state: &mut State, callout: &CalloutId, party: &Party, at: Instant) {
+    let Some(call) = position(state, callout, party) else { return };
+    if let Some(row) = state.callouts.change(callout) {
+        row.calls[call].planned.get_or_insert(at);
+    }
+    timers::remove(state, &timers::callout(callout, call, CalloutStep::Plan));
 }
 
 pub(super) fn reported_in(state: &mut State, callout: &CalloutId, party: &Party, at: Instant) {
@@ -85,6 +127,7 @@ pub(super) fn reported_in(state: &mut State, callout: &CalloutId, party: &Party,
     // Who is on scene has also answered.
     timers::remove(state, &timers::callout(callout, call, CalloutStep::Acknowledge));
     timers::remove(state, &timers::callout(callout, call, CalloutStep::Arrive));
+    timers::remove(state, &holds(callout, call));
 }
 
 pub(super) fn escalated(state: &mut State, fact: &Fact) {

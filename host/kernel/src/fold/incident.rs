@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use super::{Moment, timers};
 use crate::act::Figure;
 use crate::record::Fact;
-use crate::state::{Incident, State, TimerPurpose, Watch};
+use crate::state::{Command, Incident, State, TimerPurpose, Watch};
 use crate::{IncidentId, RiskStage};
 
 pub(super) fn opened(state: &mut State, moment: Moment, fact: &Fact) {
-    let Fact::IncidentOpened { incident, name, scheme, hazard, node, life_safety, parent, tags, .. } = fact else {
+    let Fact::IncidentOpened { incident, name, scheme, hazard, node, stage, life_safety, parent, tags, .. } = fact
+    else {
         return;
     };
     let row = Incident {
@@ -21,22 +22,62 @@ pub(super) fn opened(state: &mut State, moment: Moment, fact: &Fact) {
         hazard: hazard.clone(),
         node: node.clone(),
         opened: moment.at,
-        stage: RiskStage::Prevent,
+        stage: *stage,
         life_safety: *life_safety,
         parent: parent.clone(),
         tags: tags.clone(),
         figures: BTreeMap::new(),
         signals: 0,
+        groups: BTreeMap::new(),
+        command: None,
+        hazard_cleared: None,
+        closed: None,
         seq: moment.seq,
     };
     state.index.add_incident(incident, &row);
     state.incidents.put(incident.clone(), row);
 }
 
-pub(super) fn placed(state: &mut State, moment: Moment, incident: Option<&IncidentId>) {
-    if let Some(row) = incident.and_then(|incident| state.incidents.change(incident)) {
-        row.signals = row.signals.saturating_add(1);
-        row.seq = moment.seq;
+/// Signals of one group count as one.
+pub(super) fn placed(
+    state: &mut State,
+    moment: Moment,
+    incident: Option<&IncidentId>,
+    group: Option<&alloc::string::String>,
+) {
+    let Some(row) = incident.and_then(|incident| state.incidents.change(incident)) else { return };
+    row.seq = moment.seq;
+    if let Some(group) = group {
+        let count = row.groups.entry(group.clone()).or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 {
+            return;
+        }
+    }
+    row.signals = row.signals.saturating_add(1);
+}
+
+pub(super) fn closed(state: &mut State, moment: Moment, incident: &IncidentId) {
+    let Some(row) = state.incidents.change(incident) else { return };
+    row.closed = Some(moment.at);
+    let node = row.node.clone();
+    if let Some(at_node) = state.index.incidents_at.get_mut(&node) {
+        at_node.remove(incident);
+    }
+    timers::remove_all(state, &alloc::format!("policy/{}/{incident}/", crate::Role::Escalation));
+}
+
+pub(super) fn command(state: &mut State, moment: Moment, fact: &Fact) {
+    let Fact::CommandAssumed { incident, commander, person, deputies, .. } = fact else { return };
+    if let Some(row) = state.incidents.change(incident) {
+        let (commander, person, deputies) = (commander.clone(), person.clone(), deputies.clone());
+        row.command = Some(Command { commander, person, deputies, since: moment.at });
+    }
+}
+
+pub(super) fn hazard(state: &mut State, incident: &IncidentId, cleared: bool) {
+    if let Some(row) = state.incidents.change(incident) {
+        row.hazard_cleared = Some(cleared);
     }
 }
 

@@ -6,7 +6,9 @@ use crate::{IncidentId, MeasureId, MeasureStatus, ReportId, TaskId};
 
 impl Index {
     pub(super) fn add_incident(&mut self, id: &IncidentId, row: &Incident) {
-        self.incidents_at.entry(row.node.clone()).or_default().insert(id.clone());
+        if row.closed.is_none() {
+            self.incidents_at.entry(row.node.clone()).or_default().insert(id.clone());
+        }
         self.incident_names.insert(id.as_str().into(), id.clone());
         for name in core::iter::once(&row.name).chain(&row.names) {
             self.incident_names.insert(name.clone(), id.clone());
@@ -32,6 +34,7 @@ impl Index {
     }
 
     pub(super) fn add_task(&mut self, id: &TaskId, row: &Task) {
+        self.tasks_of.entry(row.incident.clone()).or_default().insert(id.clone());
         if !is_over(&row.state) {
             self.open_tasks.entry(row.incident.clone()).or_default().insert(row.order.key.clone(), id.clone());
         }
@@ -98,6 +101,9 @@ pub fn rebuild(state: &mut State) {
     }
     for (id, row) in state.spends.iter() {
         index.spends_of.entry(row.request.node.clone()).or_default().insert(id.clone());
+    }
+    for (id, row) in state.processes.iter().filter(|(_, row)| !row.finished) {
+        index.running.entry(row.incident.clone()).or_default().insert(row.key.clone(), id.clone());
     }
     for (key, _) in state.responses.iter() {
         index.responses_of.entry(key.incident.clone()).or_default().insert(key.clone());

@@ -66,3 +66,11 @@ pub(super) fn escalated(state: &mut State, fact: &Fact) {
     let key = ResponseKey { scheme: scheme.clone(), node: node.clone(), incident: incident.clone() };
     set_timer(state, &key, *rung as usize + 1);
 }
+
+pub(super) fn ended(state: &mut State, fact: &Fact) {
+    let Fact::LevelEnded { incident, scheme, node, .. } = fact else { return };
+    let key = ResponseKey { scheme: scheme.clone(), node: node.clone(), incident: incident.clone() };
+    let response = change(state, &key);
+    *response = Response::default();
+    timers::remove(state, &timer_key(&key));
+}

@@ -3,6 +3,7 @@
 //! One file per theme; this one is the table of contents. Deadlines follow from facts here, so that folding a journal
 //! restores every timer.
 
+mod answer;
 mod callout;
 mod incident;
 mod index;
@@ -14,7 +15,7 @@ mod timers;
 
 use crate::record::{Cause, Entry, Fact};
 use crate::state::{Identity, State, identity_of};
-use crate::{Digest, Instant};
+use crate::{Digest, FindingStatus, Instant};
 
 pub(crate) use callout::ladder as callout_ladder;
 pub use index::rebuild as rebuild_index;
@@ -41,8 +42,9 @@ pub fn fold(state: &mut State, entry: &Entry, hash: Digest) {
 
 /// What an entry's cause alone changes, before its facts: a timer that fired is gone.
 pub(crate) fn begin(state: &mut State, cause: &Cause) {
-    if let Cause::Timer { key, .. } = cause {
+    if let Cause::Timer { key, due } = cause {
         timers::remove(state, key);
+        record::rearm_oversight(state, key, *due);
     }
 }
 
@@ -56,6 +58,7 @@ pub(crate) fn seal(state: &mut State, moment: Moment, cause: &Cause, repeated: b
         let number = identity_of(&event.source, &event.id);
         state.identities.put(number, identity);
         state.index.identities_by_age.insert((moment.at, number));
+        answer::heard(state, moment.at, &event.source);
     }
     forget_old_identities(state, moment.at);
 }
@@ -77,28 +80,37 @@ fn forget_old_identities(state: &mut State, now: Instant) {
 /// Applies one fact.
 pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
     match fact {
-        Fact::CharterActivated { charter } => record::charter_activated(state, charter),
+        Fact::CharterActivated { charter } => record::charter_activated(state, moment, charter),
         Fact::PolicyActivated { activation, .. } => {
             state.core.policies.insert(activation.role, activation.clone());
         }
-        Fact::EventPlaced { incident, .. } => incident::placed(state, moment, incident.as_ref()),
+        Fact::EventPlaced { incident, group, .. } => {
+            incident::placed(state, moment, incident.as_ref(), group.as_ref());
+        }
         Fact::WatchOpened { .. } | Fact::WatchEnded { .. } => incident::watch(state, fact),
         Fact::IncidentOpened { .. } => incident::opened(state, moment, fact),
         Fact::IncidentNamed { incident, name } => incident::named(state, incident, name),
         Fact::IncidentRelated { incident, parent, .. } => incident::related(state, incident, parent),
         Fact::StageSet { incident, stage, .. } => incident::stage(state, incident, *stage),
         Fact::FigureRecorded { incident, figure } => incident::figure(state, incident, figure),
-        Fact::WarningRecorded { incident, warning } => record::warning(state, moment, incident.as_ref(), warning),
+        Fact::WarningRecorded { incident, warning, change } => {
+            record::warning(state, moment, incident.as_ref(), warning, *change);
+        }
+        Fact::IncidentClosed { incident, .. } => incident::closed(state, moment, incident),
+        Fact::CommandAssumed { .. } => incident::command(state, moment, fact),
+        Fact::HazardCleared { incident, cleared, .. } => incident::hazard(state, incident, *cleared),
         Fact::LevelRecommended { .. } => level::recommended(state, moment, fact),
         Fact::LevelInForce { .. } => level::in_force(state, fact),
+        Fact::LevelEnded { .. } => level::ended(state, fact),
         Fact::ConfirmationRequired { .. } => level::confirmation_required(state, fact),
         Fact::ConfirmationEscalated { .. } => level::escalated(state, fact),
         Fact::ModeSet { node, scheme, mode, .. } => record::mode(state, moment, node, scheme, *mode),
         Fact::CalloutIssued { .. } => callout::issued(state, fact),
         Fact::CalloutNamed { callout, name } => callout::named(state, callout, name),
-        Fact::CalloutAcknowledged { callout, party, occurred, .. } => {
-            callout::acknowledged(state, callout, party, *occurred);
-        }
+        Fact::CalloutAcknowledged { .. } => callout::acknowledged(state, fact),
+        Fact::CalloutEnRoute { callout, party, occurred, .. } => callout::en_route(state, callout, party, *occurred),
+        Fact::CalloutLapsed { callout, party, .. } => callout::lapsed(state, moment, callout, party),
+        Fact::CalloutPlanned { callout, party, occurred, .. } => callout::planned(state, callout, party, *occurred),
         Fact::CalloutReportedIn { callout, party, occurred, .. } => {
             callout::reported_in(state, callout, party, *occurred);
         }
@@ -110,9 +122,43 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         Fact::MeasureStarted { .. } => measure::started(state, moment, fact),
         Fact::MeasureEnded { measure, .. } => measure::ended(state, measure),
         Fact::TaskOpened { task, incident, order, .. } => measure::task_opened(state, task, incident.as_ref(), order),
-        Fact::TaskUpdated { task, state: word, .. } => measure::task_updated(state, task, word),
+        Fact::MeasureConfirmed { measure, .. } => measure::confirmed(state, moment, measure),
+        Fact::TaskUpdated { .. } => measure::task_updated(state, fact),
+        Fact::TaskReopened { task, .. } => measure::task_reopened(state, task),
         Fact::GrantGiven { .. } => money::grant_given(state, fact),
         Fact::GrantExpired { grant, .. } => money::grant_expired(state, grant),
+        Fact::GrantAsked { .. } => money::grant_asked(state, fact),
+        Fact::GrantEscalated { request, to, decide_by, .. } => money::grant_escalated(state, request, to, *decide_by),
+        Fact::GrantDecided { request, .. } => money::grant_decided(state, request),
+        Fact::GrantRevoked { grant, powers, whole, .. } => money::grant_revoked(state, grant, powers, *whole),
+        Fact::PowerFrozen { .. } => money::power_frozen(state, moment, fact),
+        Fact::SpendSettled { spend, amount, released, .. } => money::spend_settled(state, spend, *amount, *released),
+        Fact::LedgerBooked { currency, postings, .. } => money::booked(state, *currency, postings),
+        Fact::AwardBooked { .. } => money::award(state, moment, fact),
+        Fact::AwardDecided { award, status, .. } => money::award_decided(state, moment, award, *status),
+        Fact::ResourceRequested { .. } => answer::requested(state, fact),
+        Fact::ResourceOffered { .. } => answer::offered(state, fact),
+        Fact::OfferAnswered { offer, request, answer, .. } => {
+            answer::offer_answered(state, offer, request.as_ref(), &answer.accept);
+        }
+        Fact::OfferExpired { offer, .. } => answer::offer_expired(state, offer),
+        Fact::ResourceReturned { offer, lines, .. } => answer::returned(state, offer, lines),
+        Fact::FeedbackOpened { .. }
+        | Fact::FeedbackContacted { .. }
+        | Fact::FeedbackResolved { .. }
+        | Fact::FeedbackRated { .. } => answer::case(state, moment, fact),
+        Fact::PairOpened { .. } | Fact::PairAnswered { .. } => answer::pair(state, moment, fact),
+        Fact::FindingAnswered { finding, answer, excuse, .. } => {
+            let status = if *excuse { FindingStatus::ExcuseForReview } else { FindingStatus::Answered };
+            answer::finding(state, finding, status, Some(answer));
+        }
+        Fact::FindingDecided { finding, status, .. } => answer::finding(state, finding, *status, None),
+        Fact::DutyOverridden { .. } => answer::duty(state, fact),
+        Fact::HeartbeatLost { source, .. } => answer::silent(state, source),
+        Fact::SourceJudged { source, confirmed, .. } => answer::source_judged(state, source, *confirmed),
+        Fact::ProcessStarted { .. } | Fact::ProcessStepped { .. } | Fact::ProcessMigrated { .. } => {
+            answer::process(state, fact);
+        }
         Fact::SpendRuled { .. } => money::spend_ruled(state, moment, fact),
         Fact::ApprovalEscalated { spend, to, decide_by, .. } => money::approval_escalated(state, spend, to, *decide_by),
         Fact::ApprovalDecided { spend, approved, .. } => money::approval_decided(state, spend, *approved),
@@ -140,8 +186,10 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         | Fact::MeasureEffective { .. }
         | Fact::TaskOverdue { .. }
         | Fact::NoticeSent { .. }
-        | Fact::ResourceRequested { .. }
-        | Fact::OfferAnswered { .. }
+        | Fact::ModeExitChecked { .. }
+        | Fact::PapersOverdue { .. }
+        | Fact::FeedbackOverdue { .. }
+        | Fact::FindingOverdue { .. }
         | Fact::ReportSubmitted { report: None, .. }
         | Fact::ReportOverdue { .. }
         | Fact::CustomRecorded { .. } => {}

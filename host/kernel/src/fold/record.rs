@@ -2,23 +2,60 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::vec::Vec;
 
 use super::{Moment, timers};
 use crate::act::{FindingOrder, ReportDuty, Warning};
 use crate::charter::Charter;
-use crate::record::Fact;
+use crate::record::{Fact, WarningChange};
 use crate::role::incentives::Service;
 use crate::state::{Finding, MemoryKey, ModeState, Report, State, TimerPurpose, WarningState};
 use crate::value::Value;
-use crate::{FindingId, IncidentId, Instant, Milliseconds, Mode, NodeCode, ReportId, Role, Scheme, calendar};
+use crate::{
+    FindingId, FindingStatus, IncidentId, Instant, Milliseconds, Mode, NodeCode, ReportId, Role, Scheme, calendar,
+};
 
-pub(super) fn charter_activated(state: &mut State, charter: &Charter) {
-    state.core.charter = Some(charter.clone());
-    state.index.nodes = charter.nodes.iter().enumerate().map(|(place, node)| (node.code.clone(), place)).collect();
+const OVERSIGHT: &str = "oversight";
+
+/// The regular inspection comes again.
+pub(super) fn rearm_oversight(state: &mut State, key: &str, due: Instant) {
+    let every = state.charter().and_then(|charter| charter.clocks.oversight_every);
+    if let Some(every) = every.filter(|every| key == OVERSIGHT && every.0 > 0) {
+        timers::set(state, OVERSIGHT.into(), due + every, TimerPurpose::Oversight);
+    }
 }
 
-pub(super) fn warning(state: &mut State, moment: Moment, incident: Option<&IncidentId>, warning: &Warning) {
-    let row = WarningState { incident: incident.cloned(), warning: warning.clone() };
+pub(super) fn charter_activated(state: &mut State, moment: Moment, charter: &Charter) {
+    state.core.charter = Some(charter.clone());
+    state.index.nodes = charter.nodes.iter().enumerate().map(|(place, node)| (node.code.clone(), place)).collect();
+    match charter.clocks.oversight_every {
+        Some(_) if state.timers.contains(OVERSIGHT) => {}
+        Some(every) => timers::set(state, OVERSIGHT.into(), moment.at + every, TimerPurpose::Oversight),
+        None => timers::remove(state, OVERSIGHT),
+    }
+}
+
+/// Keeps a warning. One that cancels takes back all of its hazard and source at that node.
+pub(super) fn warning(
+    state: &mut State,
+    moment: Moment,
+    incident: Option<&IncidentId>,
+    warning: &Warning,
+    change: WarningChange,
+) {
+    let cancelled = change == WarningChange::Cancelled;
+    if cancelled {
+        let first = (warning.node.clone(), 0);
+        let at_node = state.warnings.range_from(&first).take_while(|((node, _), _)| *node == warning.node);
+        let same = at_node.filter(|(_, row)| row.warning.hazard == warning.hazard && !row.cancelled);
+        let keys: Vec<crate::state::WarningKey> = same.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if let Some(row) = state.warnings.change(&key) {
+                row.cancelled = true;
+            }
+        }
+    }
+    let row = WarningState { incident: incident.cloned(), warning: warning.clone(), cancelled };
     state.warnings.put((warning.node.clone(), moment.seq), row);
 }
 
@@ -49,8 +86,17 @@ pub(super) fn finding(
     incident: Option<&IncidentId>,
     order: &FindingOrder,
 ) {
-    let row = Finding { incident: incident.cloned(), order: order.clone(), raised: moment.at };
+    let row = Finding {
+        incident: incident.cloned(),
+        order: order.clone(),
+        raised: moment.at,
+        status: FindingStatus::Open,
+        answer: None,
+    };
     state.findings.put(finding.clone(), row);
+    if let Some(due) = order.answer_by {
+        timers::set(state, format!("finding/{finding}"), due, TimerPurpose::Finding(finding.clone()));
+    }
 }
 
 pub(super) fn service_started(state: &mut State, fact: &Fact) {

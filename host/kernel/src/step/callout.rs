@@ -1,4 +1,4 @@
-//! Call-outs: issued by policies and people, answered by the called, closed by the caller alone.
+//! Call-outs: issued by policies and people. What the called answer stands in `callout_answer`.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -9,9 +9,8 @@ use super::level::required;
 use super::sense::Located;
 use crate::act::{Because, CalloutOrder, Party};
 use crate::record::{CalledParty, Fact};
-use crate::state::Callout;
-use crate::value::{below, find_integer, find_text};
-use crate::{CalloutId, CalloutKind, Event, Instant, Milliseconds, Value, roster};
+use crate::value::find_text;
+use crate::{CalloutId, CalloutKind, Event, Instant, Milliseconds, calendar, facts, roster};
 
 impl Deciding<'_> {
     /// Calls. While a call-out with the same key is open for the incident, another changes nothing.
@@ -20,11 +19,48 @@ impl Deciding<'_> {
             return;
         }
         let caller = order.caller.clone();
-        let called: Vec<CalledParty> = super::level::resolve_all(self.state, &order.to, caller.as_str())
-            .into_iter()
-            .map(|party| CalledParty { title: roster::title(self.state, &party), party })
-            .collect();
+        if facts::is_frozen(self.state, caller.as_str(), "call") {
+            return self.refuse(
+                "host:power-frozen",
+                &format!("{caller} 的呼叫权已被监管冻结"),
+                &format!("the power of `{caller}` to call is frozen by its supervisor"),
+            );
+        }
+        let called = super::level::resolve_all(self.state, &order.to, caller.as_str());
+        let called = called.into_iter().map(|party| self.called_party(party)).collect();
         self.issue(order, called, self.now(), false, because);
+    }
+
+    /// A party with the name that people know it by, and whoever holds the post now.
+    pub(super) fn called_party(&self, party: Party) -> CalledParty {
+        let person = match &party {
+            Party::Post { node, name } => roster::on_duty(self.state, node, name, self.now()).map(ToString::to_string),
+            _ => None,
+        };
+        CalledParty { title: roster::title(self.state, &party), party, person }
+    }
+
+    /// A post that keeps a roster and has nobody on it is a gap: it is noted, and the duty above is called in its place.
+    fn fill_gaps(&mut self, called: &mut Vec<CalledParty>) {
+        let uncovered = |called: &&CalledParty| match &called.party {
+            Party::Post { node, name } => called.person.is_none() && roster::keeps_roster(self.state, node, name),
+            _ => false,
+        };
+        let gaps: Vec<CalledParty> = called.iter().filter(uncovered).cloned().collect();
+        for gap in gaps {
+            let Some(node) = roster::node_of(&gap.party).cloned() else { continue };
+            let above = self.called_party(roster::duty_above(self.state, node.as_str()));
+            if called.iter().all(|known| known.party != above.party) {
+                called.push(above);
+            }
+            let because = Because::new(
+                "host:roster-gap",
+                format!("「{}」此刻无人值守,改呼上级值班", gap.title),
+                format!("nobody is on duty as {}; the duty above is called too", gap.title),
+            );
+            let subject = Self::subject_of("post", &gap.title);
+            self.overdue_finding("ROSTER-GAP", self.incident.clone(), node, subject, self.now(), because);
+        }
     }
 
     fn is_open(&self, key: &str) -> bool {
@@ -36,14 +72,15 @@ impl Deciding<'_> {
     pub(super) fn issue(
         &mut self,
         order: CalloutOrder,
-        called: Vec<CalledParty>,
+        mut called: Vec<CalledParty>,
         issued: Instant,
         stated: bool,
         because: Because,
     ) -> CalloutId {
-        let order = self.with_clocks(order);
+        let order = self.with_clocks(order, issued);
         let callout = CalloutId::from(self.identifier('c'));
         let by = |within: Option<Milliseconds>| within.map(|within| issued + within);
+        self.fill_gaps(&mut called);
         self.record(Fact::CalloutIssued {
             callout: callout.clone(),
             incident: self.incident.clone(),
@@ -59,11 +96,13 @@ impl Deciding<'_> {
         callout
     }
 
-    fn with_clocks(&self, mut order: CalloutOrder) -> CalloutOrder {
+    fn with_clocks(&self, mut order: CalloutOrder, issued: Instant) -> CalloutOrder {
         let Some(clock) = self.state.charter().and_then(|charter| charter.callouts.get(&order.kind)) else {
             return order;
         };
-        order.acknowledge_within = order.acknowledge_within.or(clock.acknowledge_within);
+        let working =
+            clock.acknowledge_working_days.map(|days| calendar::add_working_days(self.state, issued, days) - issued);
+        order.acknowledge_within = order.acknowledge_within.or(working).or(clock.acknowledge_within);
         order.arrive_within = order.arrive_within.or(clock.arrive_within);
         order.plan_within = order.plan_within.or(clock.plan_within);
         if order.ladder.is_empty() {
@@ -113,9 +152,7 @@ impl Deciding<'_> {
             find_text(&event.attributes, "reason").unwrap_or("人工呼叫"),
             find_text(&event.attributes, "reason").unwrap_or("called by a person"),
         );
-        let called =
-            order.to.iter().map(|party| CalledParty { title: roster::title(self.state, party), party: party.clone() });
-        let called = called.collect();
+        let called = order.to.iter().map(|party| self.called_party(party.clone())).collect();
         let callout = self.issue(order, called, event.occurred, false, because);
         if let Some(name) = name {
             self.record(Fact::CalloutNamed { callout, name: name.to_string() });
@@ -123,20 +160,17 @@ impl Deciding<'_> {
         Ok(())
     }
 
-    /// The services that a person calls for, each given by the nearest department.
+    /// Who a person calls: departments by service or name, `970102:health` for one of a certain node. A name that the
+    /// directory does not know is called all the same, at the nearest district: no call is lost to a spelling.
     fn addressees(&self, event: &Event) -> Result<Vec<Party>, Because> {
-        let wanted = below(&event.attributes, "departments");
-        let mut to = Vec::with_capacity(wanted.len());
-        for (_, value) in wanted {
-            let Value::Text(service) = value else { continue };
-            let department = roster::department(self.state, event.node.as_str(), service).ok_or_else(|| {
-                Because::new(
-                    "host:callout",
-                    format!("没有提供 {service} 服务的部门"),
-                    format!("no department serves `{service}` for node `{}`", event.node),
-                )
-            })?;
-            to.push(Party::Department { node: department.node.clone(), name: department.name.clone() });
+        let lists = ["departments", "services", "to", "department"];
+        let wanted = lists.iter().flat_map(|list| super::order::texts(event, list));
+        let mut to: Vec<Party> = Vec::new();
+        for name in wanted {
+            let party = self.addressee(event, &name);
+            if !to.contains(&party) {
+                to.push(party);
+            }
         }
         if to.is_empty() {
             return Err(Because::new("host:callout", "呼叫未写明部门(departments)", "the call names no `departments`"));
@@ -144,117 +178,22 @@ impl Deciding<'_> {
         Ok(to)
     }
 
-    /// A called party answers for it.
-    pub(super) fn acknowledge(&mut self, event: &Event) -> Result<(), Because> {
-        let (callout, party) = self.called(event)?;
-        let Some(row) = self.state.callouts.get(&callout).cloned() else { return Err(gone()) };
-        if call_of(&row, &party).is_some_and(|call| call.acknowledged.is_some()) {
-            return Err(Because::new("host:acknowledged", "该呼叫此前已签收", "this call was acknowledged before"));
-        }
-        let after = event.occurred - row.issued;
-        let due = row.order.acknowledge_within.map(|within| row.issued + within);
-        let on_time = due.is_none_or(|due| event.occurred <= due);
-        self.record(Fact::CalloutAcknowledged {
-            callout,
-            incident: row.incident.clone(),
-            party,
-            occurred: event.occurred,
-            after,
-            due,
-            on_time,
-            because: timeliness("acknowledged", "签收", after, row.order.acknowledge_within),
-        });
-        Ok(())
-    }
-
-    /// A called party is on scene.
-    pub(super) fn report_in(&mut self, event: &Event) -> Result<(), Because> {
-        let (callout, party) = self.called(event)?;
-        let Some(row) = self.state.callouts.get(&callout).cloned() else { return Err(gone()) };
-        if call_of(&row, &party).is_some_and(|call| call.reported_in.is_some()) {
-            return Err(Because::new("host:reported-in", "此前已报到", "this party reported in before"));
-        }
-        let after = event.occurred - row.issued;
-        let due = row.order.arrive_within.map(|within| row.issued + within);
-        let on_time = due.is_none_or(|due| event.occurred <= due);
-        self.record(Fact::CalloutReportedIn {
-            callout,
-            incident: row.incident.clone(),
-            party,
-            unit: find_text(&event.attributes, "unit").map(ToString::to_string),
-            headcount: find_integer(&event.attributes, "headcount"),
-            occurred: event.occurred,
-            after,
-            due,
-            on_time,
-            because: timeliness("reported in", "报到", after, row.order.arrive_within),
-        });
-        Ok(())
-    }
-
-    /// The caller lets a called party, or all of them, go.
-    pub(super) fn release(&mut self, event: &Event) -> Result<(), Because> {
-        let name = required(event, "callout")?;
-        let found = self.state.index.callout_names.get(name).cloned();
-        let Some((callout, row)) = found.and_then(|id| Some((id.clone(), self.state.callouts.get(&id)?.clone())))
-        else {
-            return Err(gone());
+    fn addressee(&self, event: &Event, name: &str) -> Party {
+        let (node, name) = match name.split_once([':', '/']) {
+            Some((node, name)) if roster::exact(self.state, node).is_some() => (node, name),
+            _ => (event.node.as_str(), name),
         };
-        if !roster::may_act(self.state, &event.source, "call", row.order.caller.as_str()) {
-            return Err(Because::new(
-                "host:release-by-caller",
-                format!("呼叫由 {} 发出,只能由呼叫方解除(事不完、人不撤)", row.order.caller),
-                format!("the call-out was issued by `{}`; only the caller releases it", row.order.caller),
-            ));
+        if let Some(known) = roster::department(self.state, node, name) {
+            return Party::Department { node: known.node.clone(), name: known.name.clone() };
         }
-        let only = find_text(&event.attributes, "party");
-        let chosen: Vec<Party> = row
-            .calls
-            .iter()
-            .filter(|call| call.released.is_none())
-            .filter(|call| only.is_none_or(|only| call.called.title == only))
-            .map(|call| call.called.party.clone())
-            .collect();
-        if chosen.is_empty() {
-            return Err(Because::new(
-                "host:released",
-                "没有可解除的被呼叫方(或已解除)",
-                "no called party is left to release",
-            ));
+        let departments = self.state.charter().map(|charter| charter.departments.as_slice()).unwrap_or_default();
+        let above: Vec<&crate::NodeCode> = roster::ancestors(self.state, node).map(|node| &node.code).collect();
+        let named =
+            departments.iter().find(|row| (row.name == name || row.title == name) && above.contains(&&row.node));
+        if let Some(known) = named {
+            return Party::Department { node: known.node.clone(), name: known.name.clone() };
         }
-        for party in chosen {
-            self.record(Fact::CalloutReleased {
-                callout: callout.clone(),
-                incident: row.incident.clone(),
-                party,
-                by: row.order.caller.clone(),
-                because: Because::new("host:released-by-caller", "由呼叫方解除", "released by the caller"),
-            });
-        }
-        Ok(())
-    }
-}
-
-fn call_of<'a>(row: &'a Callout, party: &Party) -> Option<&'a crate::state::CallState> {
-    row.calls.iter().find(|call| call.called.party == *party)
-}
-
-fn gone() -> Because {
-    Because::new("host:unknown-callout", "没有这个呼叫", "there is no such call-out")
-}
-
-fn timeliness(english: &str, chinese: &str, after: Milliseconds, within: Option<Milliseconds>) -> Because {
-    let minutes = after.as_minutes();
-    match within {
-        Some(within) => Because::new(
-            "host:clock",
-            format!("发出后 {minutes} 分钟{chinese},时限 {} 分钟", within.as_minutes()),
-            format!("{english} {minutes} min after issue; the limit is {} min", within.as_minutes()),
-        ),
-        None => Because::new(
-            "host:clock",
-            format!("发出后 {minutes} 分钟{chinese},无时限"),
-            format!("{english} {minutes} min after issue; there is no limit"),
-        ),
+        let district = roster::at_tier(self.state, node, crate::Tier::District).map(|node| node.code.clone());
+        Party::Department { node: district.unwrap_or_else(|| event.node.clone()), name: name.to_string() }
     }
 }

@@ -10,7 +10,7 @@ use alloc::string::ToString;
 use super::Deciding;
 use super::level::required;
 use crate::act::{Because, CalloutOrder, Party};
-use crate::record::{CalledParty, Fact};
+use crate::record::Fact;
 use crate::state::Callout;
 use crate::value::{find_instant, find_text};
 use crate::{CalloutId, CalloutKind, Event, Instant, roster};
@@ -25,14 +25,43 @@ impl Deciding<'_> {
     pub(super) fn called(&mut self, event: &Event) -> Result<(CalloutId, Party), Because> {
         let name = required(event, "callout")?;
         if let Some(callout) = self.state.index.callout_names.get(name).cloned() {
-            let party = self.party_of(event, &callout).ok_or_else(|| not_called(event, name))?;
-            return Ok((callout, party));
+            // Several call-outs may have gone out under one outside name, one for each group of those called.
+            let own = self.party_of(event, &callout).map(|party| (callout, party));
+            return own.or_else(|| self.nearest(event)).ok_or_else(|| not_called(event, name));
         }
         if let Some((callout, party)) = self.nearest(event) {
             self.record(Fact::CalloutNamed { callout: callout.clone(), name: name.to_string() });
             return Ok((callout, party));
         }
+        if self.means_another_called(event) {
+            return Err(not_called(event, name));
+        }
         self.stated(event, name)
+    }
+
+    /// Whether an open call-out of the stated kind and time exists, but to others.
+    fn means_another_called(&self, event: &Event) -> bool {
+        let kind = find_text(&event.attributes, "kind").and_then(kind_of);
+        let (Some(kind), Some(stated)) = (kind, find_instant(&event.attributes, "issued")) else { return false };
+        let window = self.state.charter().map(|charter| charter.callout_match_window).unwrap_or_default();
+        let open = self.state.index.open_callouts.get(&self.incident).into_iter().flatten();
+        let rows = open.filter_map(|id| self.state.callouts.get(id));
+        rows.into_iter().any(|row| {
+            row.order.kind == kind && distance(row, Some(stated)) <= window.0 && row.order.caller == event.node
+        })
+    }
+
+    /// The newest open call-out of the stated kind that the event's node issued.
+    pub(super) fn newest_called_by(&self, event: &Event) -> Option<CalloutId> {
+        let kind = find_text(&event.attributes, "kind").and_then(kind_of)?;
+        let stated = find_instant(&event.attributes, "issued");
+        let open = self.state.index.open_callouts.values().flatten();
+        let fitting = open.filter_map(|id| {
+            let row = self.state.callouts.get(id)?;
+            let own = row.order.kind == kind && row.order.caller == event.node;
+            own.then(|| (distance(row, stated), core::cmp::Reverse(row.issued), id.clone()))
+        });
+        fitting.min().map(|(_, _, id)| id)
     }
 
     fn party_of(&self, event: &Event, callout: &CalloutId) -> Option<Party> {
@@ -102,7 +131,7 @@ impl Deciding<'_> {
             format!("日志中没有名为 {name} 的呼叫:按应答方所述的类型和发出时间补记"),
             format!("no call-out `{name}` is on record: kept with the kind and time of issue that the answer states"),
         );
-        let called = CalledParty { title: roster::title(self.state, &party), party: party.clone() };
+        let called = self.called_party(party.clone());
         let callout = self.issue(order, alloc::vec![called], issued, true, because);
         self.record(Fact::CalloutNamed { callout: callout.clone(), name: name.to_string() });
         Ok((callout, party))

@@ -15,6 +15,9 @@ use crate::{Event, Role, WatchId, facts, roster};
 /// The most effects that one answer may hold. A real decision has some tens; more is a fault of the policy.
 const EFFECTS_MAX: usize = 1_024;
 
+/// The most incidents that one regular inspection looks at.
+const INSPECTED_MAX: usize = 64;
+
 impl Deciding<'_> {
     pub(super) fn assess(&mut self, occasion: Occasion, located: &Located) {
         let node = match &occasion {
@@ -39,7 +42,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn incident_node(&self) -> alloc::string::String {
+    pub(super) fn incident_node(&self) -> alloc::string::String {
         let row = self.incident.as_ref().and_then(|incident| self.state.incidents.get(incident));
         let root = || self.state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
         row.map_or_else(root, |row| row.node.to_string())
@@ -63,7 +66,7 @@ impl Deciding<'_> {
     }
 
     /// Whether every node that the effects act on is known: an answer about a place that is not there is no answer.
-    fn all_nodes_known(&self, effects: &[Effect]) -> bool {
+    pub(super) fn all_nodes_known(&self, effects: &[Effect]) -> bool {
         let known = |code: &crate::NodeCode| roster::exact(self.state, code.as_str()).is_some();
         effects.iter().all(|effect| match &effect.act {
             Act::RecommendLevel(advice) => known(&advice.node),
@@ -82,13 +85,17 @@ impl Deciding<'_> {
             | Act::Notify(_)
             | Act::SetTimer(_)
             | Act::CancelTimer(_)
+            | Act::ConfirmMeasure { .. }
+            | Act::ReopenTask(_)
+            | Act::ClearHazard(_)
+            | Act::StartProcess(_)
             | Act::RecordFigure(_)
             | Act::Relate(_)
             | Act::Custom { .. } => true,
         })
     }
 
-    fn enact(&mut self, effect: Effect) {
+    pub(super) fn enact(&mut self, effect: Effect) {
         let because = effect.because;
         let incident = self.incident.clone();
         match effect.act {
@@ -100,8 +107,12 @@ impl Deciding<'_> {
             Act::StartMeasure(measure) => self.start_measure(measure, because),
             Act::EndMeasure(key) => self.end_measure(&key, because),
             Act::OpenTask(order) => self.task(order, because),
-            Act::RequestResource(order) => self.record(Fact::ResourceRequested { incident, order, because }),
-            Act::AnswerOffer(answer) => self.record(Fact::OfferAnswered { incident, answer, because }),
+            Act::RequestResource(order) => self.request_resource(order, because),
+            Act::AnswerOffer(answer) => self.answer_offer(answer, because),
+            Act::ConfirmMeasure { key, people } => self.confirm_measure(&key, people, because),
+            Act::ReopenTask(key) => self.reopen_task(&key, because),
+            Act::ClearHazard(cleared) => self.clear_hazard(cleared, because),
+            Act::StartProcess(order) => self.start_process(order, because),
             Act::Grant(order) => self.grant(order, because),
             Act::RequireReport(duty) => self.require_report(duty, because),
             Act::Notify(notice) => self.notify(notice, because),
@@ -147,7 +158,33 @@ impl Deciding<'_> {
             event: Some(event.clone()),
             incident,
         };
-        let asked = self.policies.oversight(self.state, &question);
+        self.ask_oversight(&question);
+    }
+
+    /// The regular inspection: oversight looks at the district as a whole, and at every open incident.
+    pub(super) fn inspect(&mut self) {
+        if !self.state.core.policies.contains_key(&Role::Oversight) {
+            return;
+        }
+        let open = self.state.incidents.iter().filter(|(_, row)| row.closed.is_none()).map(|(id, _)| id.clone());
+        let matters: Vec<Option<crate::IncidentId>> = core::iter::once(None).chain(open.map(Some)).collect();
+        for incident in matters.into_iter().take(INSPECTED_MAX) {
+            self.incident = incident;
+            let view =
+                self.incident.as_ref().and_then(|id| Some(facts::view(self.state, id, self.state.incidents.get(id)?)));
+            let question = oversight::Question {
+                now: self.now(),
+                occasion: oversight::Occasion::Period,
+                event: None,
+                incident: view,
+            };
+            self.ask_oversight(&question);
+        }
+        self.incident = None;
+    }
+
+    fn ask_oversight(&mut self, question: &oversight::Question) {
+        let asked = self.policies.oversight(self.state, question);
         match self.asked(Role::Oversight, asked) {
             Ok(findings) => {
                 for found in findings.into_iter().take(EFFECTS_MAX) {

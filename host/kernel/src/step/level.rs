@@ -11,7 +11,7 @@ use crate::act::{Because, FindingOrder, LevelAdvice, Party, Rung};
 use crate::record::{Bearing, Fact};
 use crate::state::{Response, ResponseKey};
 use crate::value::{Attribute, Value, find_text};
-use crate::{Event, IncidentId, Level, Milliseconds, Mode, NodeCode, Scheme, facts, roster};
+use crate::{Event, IncidentId, Instant, Level, Milliseconds, NodeCode, Scheme, facts, roster};
 
 impl Deciding<'_> {
     /// A policy holds a level to be right.
@@ -46,6 +46,8 @@ impl Deciding<'_> {
             from: self.now(),
             ordered: false,
             bearing: Bearing::Own,
+            latency: None,
+            floor_for: roster::children(self.state, key.node.as_str()),
             because,
         });
     }
@@ -57,10 +59,7 @@ impl Deciding<'_> {
         }
         let wait = advice.confirm_within.unwrap_or(Milliseconds::ZERO);
         let ladder = if advice.ladder.is_empty() {
-            alloc::vec![Rung {
-                after: Milliseconds::ZERO,
-                to: alloc::vec![roster::duty_above(self.state, key.node.as_str())],
-            }]
+            alloc::vec![Rung::once(Milliseconds::ZERO, alloc::vec![roster::duty_above(self.state, key.node.as_str())])]
         } else {
             advice.ladder.clone()
         };
@@ -76,18 +75,8 @@ impl Deciding<'_> {
         });
     }
 
-    /// An order of a person. Orders about a level take force; other kinds are kept and assessed.
-    pub(super) fn order(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
-        if !roster::may_act(self.state, &event.source, "order", event.node.as_str()) {
-            return Err(Because::new(
-                "host:order-without-power",
-                format!("来源 {} 无权为 {} 下达命令", event.source, event.node),
-                format!("source `{}` holds no power to order for node `{}`", event.source, event.node),
-            ));
-        }
-        if find_text(&event.attributes, "kind") != Some("response_level") {
-            return Ok(());
-        }
+    /// A person orders a level: it takes force, from when it was ordered.
+    pub(super) fn order_level(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
         let scheme = Scheme::from(required(event, "scheme")?);
         let text = required(event, "level")?;
         let level = Level::parse(text).ok_or_else(|| {
@@ -97,18 +86,9 @@ impl Deciding<'_> {
                 format!("`level` is `{text}`; it must be I, II, III or IV"),
             )
         })?;
-        self.order_level(event, located, scheme, level);
-        Ok(())
-    }
-
-    fn order_level(&mut self, event: &Event, located: &Located, scheme: Scheme, level: Level) {
-        let bearing = self.bearing(event, &scheme);
-        let incident = match bearing {
-            Bearing::Own => located.incident.clone(),
-            Bearing::Floor | Bearing::Advice => None,
-        };
-        let key = ResponseKey { scheme: scheme.clone(), node: event.node.clone(), incident: incident.clone() };
-        let previous = self.state.responses.get(&key).and_then(|response| response.in_force);
+        let key = self.ordered_response(event, located, &scheme);
+        let before = self.state.responses.get(&key).cloned().unwrap_or_default();
+        let latency = latency(&before, level, event.occurred);
         let by = find_text(&event.attributes, "by_role").unwrap_or(&event.source);
         let because = Because::new(
             "host:order",
@@ -116,17 +96,93 @@ impl Deciding<'_> {
             format!("ordered by {by}: {scheme} level {level}"),
         );
         self.record(Fact::LevelInForce {
-            incident: incident.clone(),
+            incident: key.incident.clone(),
             scheme: scheme.clone(),
             node: event.node.clone(),
             level,
-            previous,
+            previous: before.in_force,
             from: event.occurred,
             ordered: true,
-            bearing,
+            bearing: self.bearing(event, &scheme),
+            latency,
+            floor_for: roster::children(self.state, event.node.as_str()),
             because,
         });
-        self.check_floor(incident, &scheme, &event.node, level);
+        self.check_latency(&key, &before, level, latency);
+        self.check_floor(key.incident.clone(), &scheme, &event.node, level);
+        if before.in_force.is_some_and(|in_force| level < in_force) {
+            self.end_measures_below(&key, Some(level));
+        }
+        Ok(())
+    }
+
+    /// A person ends a response: no level of the scheme holds at the node any more.
+    pub(super) fn end_response(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
+        let scheme = Scheme::from(required(event, "scheme")?);
+        let key = self.ordered_response(event, located, &scheme);
+        let Some(previous) = self.state.responses.get(&key).and_then(|response| response.in_force) else {
+            return Err(Because::new(
+                "host:order",
+                format!("{} 的 {scheme} 响应未启动,无可终止", event.node),
+                format!("no response under `{scheme}` is in force at `{}`", event.node),
+            ));
+        };
+        let because = Because::new("host:order", "命令终止响应", "the response is ended by order");
+        self.record(Fact::LevelEnded {
+            incident: key.incident.clone(),
+            scheme,
+            node: event.node.clone(),
+            previous: Some(previous),
+            by: event.source.clone(),
+            because,
+        });
+        self.end_measures_below(&key, None);
+        Ok(())
+    }
+
+    /// Which response an order is about: our own levels belong to their incident, those from above to none.
+    fn ordered_response(&self, event: &Event, located: &Located, scheme: &Scheme) -> ResponseKey {
+        let own = self.bearing(event, scheme) == Bearing::Own;
+        let incident = located.incident.clone().filter(|_| own);
+        ResponseKey { scheme: scheme.clone(), node: event.node.clone(), incident }
+    }
+
+    /// A level that was advised long before it was ordered is a finding: who advised, when, and how long it took.
+    fn check_latency(&mut self, key: &ResponseKey, before: &Response, level: Level, latency: Option<Milliseconds>) {
+        let Some((latency, since)) = latency.zip(before.recommended_since) else { return };
+        let asked = before.confirmation.as_ref().filter(|asked| asked.level <= level);
+        let Some(due) = asked.map(|asked| asked.due).filter(|due| since + latency > *due) else { return };
+        let (hours, minutes) = (latency.as_minutes() / 60, latency.as_minutes() % 60);
+        let because = Because::new(
+            "host:decision-latency",
+            format!(
+                "{} {level} 级:{} 建议,{} 下令,历时 {hours} 小时 {minutes} 分,应于 {} 前确认",
+                key.scheme,
+                self.local(since),
+                self.local(since + latency),
+                self.local(due)
+            ),
+            format!(
+                "{} {level}: advised {}, ordered {}: {hours} h {minutes} min; it was due by {}",
+                key.scheme,
+                self.local(since),
+                self.local(since + latency),
+                self.local(due)
+            ),
+        );
+        let order = FindingOrder {
+            code: "DECISION-LATE".to_string(),
+            node: key.node.clone(),
+            subject: Some(format!("level/{}", key.scheme)),
+            answer_by: None,
+            details: alloc::vec![
+                Attribute::new("recommended", Value::Instant(since)),
+                Attribute::new("ordered", Value::Instant(since + latency)),
+                Attribute::new("latency_minutes", Value::Integer(latency.as_minutes())),
+            ],
+            tell: Vec::new(),
+        };
+        self.finding(key.incident.clone(), order, because);
     }
 
     /// What an ordered level means here: our own, a floor from above, or advice of another scheme.
@@ -161,6 +217,7 @@ impl Deciding<'_> {
                 text("floor", floor.as_str()),
                 text("concurrence_asked_of", &roster::title(self.state, &above)),
             ],
+            tell: alloc::vec![above],
         };
         let because = Because::new(
             "host:floor",
@@ -169,23 +226,14 @@ impl Deciding<'_> {
         );
         self.finding(incident, order, because);
     }
+}
 
-    /// A policy asks for a mode. It may raise to emergency; the way back is a person's order.
-    pub(super) fn set_mode(&mut self, incident: Option<IncidentId>, change: crate::act::ModeChange, because: Because) {
-        let key = (change.node.clone(), change.scheme.clone());
-        let previous = self.state.modes.get(&key).map_or(Mode::Normal, |row| row.mode);
-        if change.mode <= previous {
-            return;
-        }
-        self.record(Fact::ModeSet {
-            incident,
-            node: change.node,
-            scheme: change.scheme,
-            mode: change.mode,
-            previous,
-            because,
-        });
-    }
+/// From the recommendation of at least this level to the order that made it true.
+fn latency(before: &Response, level: Level, ordered: Instant) -> Option<Milliseconds> {
+    let raised = before.in_force.is_none_or(|in_force| in_force < level);
+    let advised = before.recommended.is_some_and(|recommended| recommended >= level);
+    let since = before.recommended_since.filter(|since| raised && advised && *since <= ordered)?;
+    Some(ordered - since)
 }
 
 /// A text that an event must carry.

@@ -4,19 +4,20 @@
 //! say and even when none of them works.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use super::Deciding;
 use super::level::{required, resolve_all};
-use crate::act::{Because, Measure, Proposal};
+use crate::act::{Because, Measure, Party, Proposal};
 use crate::record::{Fact, Fallback};
 use crate::role::discretion::{Subject, Verdict};
-use crate::{Event, MeasureId, MeasureStatus, NodeCode, Role, roster};
+use crate::{Event, Level, MeasureId, MeasureStatus, NodeCode, RiskStage, Role, State, facts, roster};
 
 /// The kind of measure that the lowest tier may always start for life safety.
 const EVACUATE: &str = "evacuate";
 
 impl Deciding<'_> {
-    fn open_measure(&self, key: &str) -> Option<MeasureId> {
+    pub(super) fn open_measure(&self, key: &str) -> Option<MeasureId> {
         self.state.index.open_measures.get(&self.incident)?.get(key).cloned()
     }
 
@@ -25,12 +26,12 @@ impl Deciding<'_> {
         if self.open_measure(&proposal.measure.key).is_some() {
             return;
         }
-        let decider = roster::resolve(self.state, &proposal.decider, proposal.measure.node.as_str());
+        let deciders = resolve_all(self.state, &proposal.deciders, proposal.measure.node.as_str());
         let measure = MeasureId::from(self.identifier('m'));
         self.record(Fact::MeasureProposed {
             measure,
             incident: self.incident.clone(),
-            proposal: Proposal { decider, ..proposal },
+            proposal: Proposal { deciders, ..proposal },
             because,
         });
     }
@@ -39,7 +40,7 @@ impl Deciding<'_> {
     pub(super) fn start_measure(&mut self, measure: Measure, because: Because) {
         let open = self.open_measure(&measure.key);
         let in_force = open.as_ref().and_then(|id| self.state.measures.get(id));
-        if in_force.is_some_and(|row| row.status == MeasureStatus::InForce) {
+        if in_force.is_some_and(|row| row.status == MeasureStatus::InForce && covers(&row.order, &measure)) {
             return;
         }
         let ruled = self.ask_discretion(Subject::Measure(measure.clone()), &measure.node, true);
@@ -63,17 +64,19 @@ impl Deciding<'_> {
     fn holds_power(&self, measure: &Measure) -> bool {
         let lowest = self.state.charter().and_then(|charter| charter.measures.get(&measure.kind));
         let tier = roster::exact(self.state, measure.node.as_str()).map(|node| node.tier);
-        matches!((tier, lowest), (Some(tier), Some(lowest)) if tier >= *lowest)
+        let frozen = facts::is_frozen(self.state, measure.node.as_str(), &format!("measure/{}", measure.kind));
+        !frozen && matches!((tier, lowest), (Some(tier), Some(lowest)) if tier >= *lowest)
     }
 
     fn propose_above(&mut self, measure: Measure, because: Because) {
         let decider = roster::duty_above(self.state, measure.node.as_str());
         let wait = self.state.charter().map(|charter| charter.approval_wait).unwrap_or_default();
         let decide_by = self.now() + wait;
-        self.propose(Proposal { measure, decider, decide_by, ladder: alloc::vec::Vec::new() }, because);
+        let proposal = Proposal { measure, deciders: alloc::vec![decider], decide_by, ladder: Vec::new() };
+        self.propose(proposal, because);
     }
 
-    fn begin_measure(&mut self, open: Option<MeasureId>, order: Measure, because: Because) {
+    pub(super) fn begin_measure(&mut self, open: Option<MeasureId>, order: Measure, because: Because) {
         let measure = open.unwrap_or_else(|| MeasureId::from(self.identifier('m')));
         self.record(Fact::MeasureStarted {
             measure,
@@ -105,8 +108,7 @@ impl Deciding<'_> {
         if !matches!(row.status, MeasureStatus::Proposed | MeasureStatus::Overdue) {
             return Err(Because::new("host:decided", "该建议已有决定", "this proposal has been decided"));
         }
-        let node = row.decider.as_ref().and_then(roster::node_of).cloned().unwrap_or_else(|| row.order.node.clone());
-        self.check_approver(event, &node)?;
+        self.check_decider(event, &row)?;
         self.incident.clone_from(&row.incident);
         let because = Because::new("host:decided-by-person", "由有权人决定", "decided by a person with the power");
         self.record(Fact::MeasureDecided {
@@ -117,9 +119,102 @@ impl Deciding<'_> {
             because: because.clone(),
         });
         if approved {
-            self.begin_measure(Some(measure), row.order, because);
+            self.carry_out(event, measure, row.order, because);
         }
         Ok(())
+    }
+
+    /// What was approved takes effect. Some proposals are not about people or traffic but about the response itself.
+    fn carry_out(&mut self, event: &Event, measure: MeasureId, order: Measure, because: Because) {
+        let target = order.target.clone().unwrap_or_default();
+        match (order.kind.as_str(), RiskStage::parse(&target)) {
+            ("set_stage", Some(stage)) => {
+                self.set_stage(stage, because.clone());
+                self.record(Fact::MeasureEnded { measure, incident: self.incident.clone(), because });
+            }
+            ("end_scheme", _) => {
+                self.end_scheme(event, &target, &order.node);
+                self.record(Fact::MeasureEnded { measure, incident: self.incident.clone(), because });
+            }
+            _ => self.begin_measure(Some(measure), order, because),
+        }
+    }
+
+    fn end_scheme(&mut self, event: &Event, scheme: &str, node: &NodeCode) {
+        let key =
+            crate::state::ResponseKey { scheme: scheme.into(), node: node.clone(), incident: self.incident.clone() };
+        let Some(previous) = self.state.responses.get(&key).and_then(|response| response.in_force) else { return };
+        self.record(Fact::LevelEnded {
+            incident: key.incident.clone(),
+            scheme: key.scheme.clone(),
+            node: node.clone(),
+            previous: Some(previous),
+            by: event.source.clone(),
+            because: Because::new("host:decided-by-person", "经批准终止响应", "the end of the response was approved"),
+        });
+        self.end_measures_below(&key, None);
+    }
+
+    /// Whether the sender is one of those who may decide, or stands above them.
+    fn check_decider(&self, event: &Event, row: &crate::state::MeasureState) -> Result<(), Because> {
+        let department = roster::department_of_source(self.state, &event.source);
+        let asked = |party: &Party| match party {
+            Party::Department { node, name } => {
+                department.is_some_and(|department| department.node == *node && department.name == *name)
+            }
+            other => roster::node_of(other).is_some_and(|node| self.check_approver(event, node).is_ok()),
+        };
+        if row.deciders.iter().any(asked) {
+            return Ok(());
+        }
+        let node = row.deciders.iter().find_map(roster::node_of).unwrap_or(&row.order.node);
+        self.check_approver(event, node)
+    }
+
+    /// The field reports that a measure has been carried out, decided or not.
+    pub(super) fn confirm_measure(&mut self, key: &str, people: Option<i64>, because: Because) {
+        let Some(measure) = self.open_measure(key) else { return };
+        let Some(row) = self.state.measures.get(&measure) else { return };
+        if row.confirmed.is_some() {
+            return;
+        }
+        let (measure_kind, node) = (row.order.kind.clone(), row.order.node.clone());
+        let incident = self.incident.clone();
+        self.record(Fact::MeasureConfirmed { measure, incident, measure_kind, node, people, because });
+    }
+
+    /// Measures that a level held up end with it.
+    pub(super) fn end_measures_below(&mut self, key: &crate::state::ResponseKey, level: Option<Level>) {
+        let held_up = |state: &State, row: &crate::state::MeasureState| {
+            let at_node = roster::is_within(state, row.order.node.as_str(), key.node.as_str());
+            let fallen = row.order.until_below.is_some_and(|until| level.is_none_or(|level| level < until));
+            at_node && fallen && row.scheme.as_ref().is_none_or(|scheme| *scheme == key.scheme)
+        };
+        let because = Because::new(
+            "host:level-fell",
+            "响应级别已降,随级别生效的措施同时解除",
+            "the level that held it up has fallen",
+        );
+        self.end_open_measures(held_up, &because);
+    }
+
+    /// Ends every open measure that fits.
+    pub(super) fn end_open_measures(
+        &mut self,
+        fits: impl Fn(&State, &crate::state::MeasureState) -> bool,
+        because: &Because,
+    ) -> usize {
+        let open = self.state.index.open_measures.values().flat_map(|measures| measures.values());
+        let ending: Vec<(MeasureId, Option<crate::IncidentId>)> = open
+            .filter_map(|id| Some((id, self.state.measures.get(id)?)))
+            .filter(|(_, row)| row.status == MeasureStatus::InForce && fits(self.state, row))
+            .map(|(id, row)| (id.clone(), row.incident.clone()))
+            .collect();
+        let count = ending.len();
+        for (measure, incident) in ending {
+            self.record(Fact::MeasureEnded { measure, incident, because: because.clone() });
+        }
+        count
     }
 
     /// Whether the sender may approve for a node.
@@ -137,7 +232,7 @@ impl Deciding<'_> {
     pub(super) fn proposal_overdue(&mut self, measure: &MeasureId, rung: usize) {
         let Some(row) = self.state.measures.get(measure).cloned() else { return };
         let due = row.decide_by.unwrap_or(self.now());
-        let seen_from = row.decider.as_ref().and_then(roster::node_of).unwrap_or(&row.order.node).clone();
+        let seen_from = row.deciders.iter().find_map(roster::node_of).unwrap_or(&row.order.node).clone();
         let to = match row.ladder.get(rung) {
             Some(step) => resolve_all(self.state, &step.to, seen_from.as_str()),
             None => alloc::vec![roster::duty_above(self.state, seen_from.as_str())],
@@ -182,6 +277,11 @@ impl Deciding<'_> {
             because: Because::new("host:scheduled", "按既定时间结束", "ends at its set time"),
         });
     }
+}
+
+/// Whether a measure in force already does what another one asks.
+fn covers(in_force: &Measure, wanted: &Measure) -> bool {
+    in_force.scope == wanted.scope && in_force.radius_metres >= wanted.radius_metres
 }
 
 fn power_lacking(measure: &Measure) -> Because {

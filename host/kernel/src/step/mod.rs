@@ -5,15 +5,24 @@
 //!
 //! One file per theme; this one is the table of contents.
 
+mod answer;
 mod callout;
+mod callout_answer;
 mod callout_match;
+mod command;
 mod effect;
 mod event_kind;
 mod fallback;
+mod feedback;
 mod grant;
+mod ledger;
 mod level;
 mod measure;
+mod mode;
+mod order;
+mod process;
 mod record;
+mod resource;
 mod sense;
 mod service;
 mod spend;
@@ -52,6 +61,8 @@ pub enum Input {
     },
     /// A policy is bound to a role.
     Activate(Activation),
+    /// Running processes are carried over to the workflow policy that is bound now.
+    Migrate,
 }
 
 /// One decision.
@@ -99,6 +110,7 @@ enum Task {
     Timer(Option<crate::state::TimerPurpose>, Instant),
     Charter(Charter),
     Activate(Activation),
+    Migrate,
 }
 
 fn prepare(state: &State, at: Instant, input: Input) -> (Cause, Task) {
@@ -116,6 +128,7 @@ fn prepare(state: &State, at: Instant, input: Input) -> (Cause, Task) {
             (Cause::Timer { key, due }, Task::Timer(purpose, due))
         }
         Input::Charter { charter, digest } => (Cause::Charter { digest }, Task::Charter(charter)),
+        Input::Migrate => (Cause::Migration, Task::Migrate),
         Input::Activate(activation) => (Cause::Activation(activation.clone()), Task::Activate(activation)),
     }
 }
@@ -142,7 +155,11 @@ impl Deciding<'_> {
             Task::Event(event) => self.event(&event),
             Task::Timer(Some(purpose), due) => self.timer(purpose, due),
             Task::Timer(None, _) => {}
-            Task::Charter(charter) => self.record(Fact::CharterActivated { charter: Box::new(charter) }),
+            Task::Migrate => self.migrate_processes(),
+            Task::Charter(charter) => {
+                self.record(Fact::CharterActivated { charter: Box::new(charter.clone()) });
+                self.fill_pots(&charter);
+            }
             Task::Activate(activation) => {
                 let previous = self.state.core.policies.get(&activation.role).map(|before| before.package);
                 self.record(Fact::PolicyActivated { activation, previous });
@@ -164,12 +181,34 @@ impl Deciding<'_> {
             );
             return;
         }
+        self.sensed(event);
+    }
+
+    /// Sense, act, assess, oversee: one event from its place to what follows.
+    fn sensed(&mut self, event: &Event) {
         let kind = EventKind::of(&event.kind);
         let located = self.locate(event, kind);
         self.incident.clone_from(&located.incident);
         if self.act(event, kind, &located) {
             self.assess(escalation::Occasion::Event(event.clone()), &located);
+            if kind == EventKind::FiguresUpdated {
+                self.assess_larger(event);
+            }
+            self.step_waiting(event);
+            self.check_mode_exit(event);
             self.oversee(event);
+        }
+    }
+
+    /// What a part of an incident counts, the whole counts too.
+    fn assess_larger(&mut self, event: &Event) {
+        let part = self.incident.clone();
+        let row = part.as_ref().and_then(|part| self.state.incidents.get(part));
+        if let Some(larger) = row.and_then(|row| row.parent.clone()) {
+            self.incident = Some(larger.clone());
+            let located = Located { incident: Some(larger), ..Located::default() };
+            self.assess(escalation::Occasion::Event(event.clone()), &located);
+            self.incident = part;
         }
     }
 
@@ -182,7 +221,29 @@ impl Deciding<'_> {
             EventKind::CalloutIssued => self.callout_by_person(event, located),
             EventKind::CalloutAcknowledged => self.acknowledge(event),
             EventKind::CalloutReportedIn => self.report_in(event),
+            EventKind::CalloutEnRoute => self.en_route(event),
+            EventKind::CalloutPlanned => self.plan_submitted(event),
             EventKind::CalloutReleased => self.release(event),
+            EventKind::ResourceRequested => self.resource_requested(event),
+            EventKind::ResourceOffered => self.resource_offered(event),
+            EventKind::ResourceReturned => self.resource_returned(event),
+            EventKind::GrantRequested => self.grant_requested(event),
+            EventKind::GrantRevoked => self.grant_revoked(event),
+            EventKind::SpendSettled => self.spend_settled(event),
+            EventKind::PowerFrozen => self.freeze(event, true),
+            EventKind::PowerReleased => self.freeze(event, false),
+            EventKind::AwardDecided => self.award_decided(event),
+            EventKind::AwardDisputed => self.award_disputed(event),
+            EventKind::FeedbackReceived => self.feedback_received(event, located),
+            EventKind::FeedbackContacted => self.feedback_contacted(event),
+            EventKind::FeedbackResolved => self.feedback_resolved(event),
+            EventKind::FeedbackRated => self.feedback_rated(event),
+            EventKind::PairAnswered => self.pair_answered(event),
+            EventKind::FindingAnswered => self.finding_answered(event),
+            EventKind::FindingDecided => self.finding_decided(event),
+            EventKind::Command => self.command(event, located),
+            EventKind::CommandLost => self.command_lost(event, located),
+            EventKind::DutyOverridden => self.duty_overridden(event),
             EventKind::SpendRequested => self.spend(event, located),
             EventKind::ApprovalDecided => self.approval(event),
             EventKind::MeasureDecided => self.measure_decided(event),

@@ -2,23 +2,53 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::Deciding;
 use super::level::required;
 use super::sense::Located;
-use crate::act::{Because, Figure, FindingOrder, ReportDuty, TaskOrder};
-use crate::record::Fact;
-use crate::value::{Attribute, Value, find_text};
-use crate::{Event, FigureStage, FindingId, IncidentId, Instant, NodeCode, ReportId, RiskStage, TaskId, facts, roster};
+use crate::act::{Because, Figure, FindingOrder, Notice, ReportDuty, TaskOrder};
+use crate::record::{Fact, PairKind};
+use crate::value::{Attribute, Value, find_integer, find_text};
+use crate::{
+    Event, FigureStage, FindingId, IncidentId, Instant, NodeCode, ReportId, RiskStage, SpendId, TaskId, Tier, facts,
+    roster,
+};
 
 /// Figures that an event of the kind `casualty.updated` may carry.
-const FIGURES: [&str; 9] =
-    ["dead", "missing", "serious", "injured", "trapped", "rescued", "evacuated", "confirmed", "direct_loss"];
+const FIGURES: [&str; 12] = [
+    "dead",
+    "missing",
+    "serious",
+    "serious_injured",
+    "injured",
+    "trapped",
+    "rescued",
+    "evacuated",
+    "confirmed",
+    "asymptomatic",
+    "direct_loss",
+    "isolated",
+];
+
+/// The report that closes the clock.
+const FINAL: &str = "final";
 
 impl Deciding<'_> {
     pub(super) fn finding(&mut self, incident: Option<IncidentId>, order: FindingOrder, because: Because) {
         let finding = FindingId::from(self.identifier('f'));
-        self.record(Fact::FindingRaised { finding, incident, order, because });
+        let within = self.state.charter().and_then(|charter| charter.clocks.finding_answered);
+        let tell = super::level::resolve_all(self.state, &order.tell, order.node.as_str());
+        let order = FindingOrder {
+            answer_by: order.answer_by.or_else(|| within.map(|within| self.now() + within)),
+            tell: tell.clone(),
+            ..order
+        };
+        self.record(Fact::FindingRaised { finding, incident: incident.clone(), order, because: because.clone() });
+        if !tell.is_empty() {
+            let notice = Notice { to: tell, sentences: because.sentences.clone() };
+            self.record(Fact::NoticeSent { incident, notice, because });
+        }
     }
 
     /// A finding that something did not come in time.
@@ -34,7 +64,7 @@ impl Deciding<'_> {
         let details = alloc::vec![Attribute::new("due", Value::Instant(due))];
         self.finding(
             incident,
-            FindingOrder { code: code.to_string(), node, subject, answer_by: None, details },
+            FindingOrder { code: code.to_string(), node, subject, answer_by: None, details, tell: Vec::new() },
             because,
         );
     }
@@ -70,19 +100,64 @@ impl Deciding<'_> {
         self.record(Fact::TaskOpened { task, incident: self.incident.clone(), order, because });
     }
 
-    /// Someone says how far a task came.
+    /// Someone says how far a task came. People that it reached are counted once for each task.
     pub(super) fn task_updated(&mut self, event: &Event) -> Result<(), Because> {
         let task = TaskId::from(required(event, "task")?);
         let word = required(event, "state")?.to_string();
-        let incident = self.state.tasks.get(&task).map_or(self.incident.clone(), |row| row.incident.clone());
+        let known = self.state.tasks.get(&task).cloned();
+        let incident = known.as_ref().map_or(self.incident.clone(), |row| row.incident.clone());
+        let people = find_integer(&event.attributes, "people").filter(|people| *people >= 0);
+        let counted_before = known.as_ref().and_then(|row| row.people);
         self.record(Fact::TaskUpdated {
-            task,
-            incident,
+            task: task.clone(),
+            incident: incident.clone(),
             state: word,
             occurred: event.occurred,
             by: event.source.clone(),
+            claim: find_text(&event.attributes, "claim").map(ToString::to_string),
+            people,
+            evidence: super::order::texts(event, "evidence"),
         });
+        if let (Some(people), Some(incident)) = (people, incident) {
+            self.count_people(event, incident, people - counted_before.unwrap_or(0));
+        }
         Ok(())
+    }
+
+    fn count_people(&mut self, event: &Event, incident: IncidentId, more: i64) {
+        let before = self.state.incidents.get(&incident).and_then(|row| row.figures.get("people_moved_by_tasks"));
+        let total = before.and_then(|figure| figure.value).unwrap_or(0) + more;
+        let figure = Figure {
+            name: "people_moved_by_tasks".to_string(),
+            value: Some(total),
+            stage: FigureStage::Provisional,
+            as_of: event.occurred,
+            source: event.source.clone(),
+        };
+        self.record(Fact::FigureRecorded { incident, figure });
+    }
+
+    /// Work that was called done is open again.
+    pub(super) fn reopen_task(&mut self, key: &str, because: Because) {
+        let of_incident = self.state.index.tasks_of.get(&self.incident).into_iter().flatten();
+        let mut rows = of_incident.rev().filter_map(|id| Some((id, self.state.tasks.get(id)?)));
+        let found = rows.find(|(id, row)| (row.order.key == key || id.as_str() == key) && row.state == "done");
+        let Some((task, by)) = found.map(|(id, row)| (id.clone(), row.by.clone())) else { return };
+        self.record(Fact::TaskReopened { task, incident: self.incident.clone(), because: because.clone() });
+        if let Some(source) = by {
+            self.judge(&source, false, because);
+        }
+    }
+
+    pub(super) fn papers_overdue(&mut self, spend: &SpendId, due: Instant) {
+        let Some(row) = self.state.spends.get(spend).cloned() else { return };
+        let because =
+            Because::new("D4", "生命安全支出未按时补齐手续", "papers of life-safety spending did not come in time");
+        let fact =
+            Fact::PapersOverdue { spend: spend.clone(), incident: row.incident.clone(), due, because: because.clone() };
+        self.record(fact);
+        let subject = Self::subject_of("spend", spend.as_str());
+        self.overdue_finding("PAPERS-OVERDUE", row.incident, row.request.node, subject, due, because);
     }
 
     pub(super) fn task_overdue(&mut self, task: &TaskId, due: Instant) {
@@ -118,9 +193,9 @@ impl Deciding<'_> {
     pub(super) fn report(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
         let kind = required(event, "report_kind")?.to_string();
         let open = self.state.index.open_reports.get(&located.incident).into_iter().flatten();
-        let answered: alloc::vec::Vec<(ReportId, ReportDuty)> = open
+        let answered: Vec<(ReportId, ReportDuty)> = open
             .filter_map(|(_, id)| Some((id.clone(), self.state.reports.get(id)?.duty.clone())))
-            .filter(|(_, duty)| duty.kind == kind)
+            .filter(|(_, duty)| answers(event, &kind, &duty.kind))
             .collect();
         let submitted = |report: Option<ReportId>| Fact::ReportSubmitted {
             report,
@@ -134,9 +209,46 @@ impl Deciding<'_> {
         }
         for (report, duty) in answered {
             self.record(submitted(Some(report)));
-            self.renew(duty, event.occurred);
+            if kind != FINAL {
+                self.renew(duty, event.occurred);
+            }
         }
+        self.reported_figures(event, located.incident.as_ref());
+        self.open_report_pair(event);
         Ok(())
+    }
+
+    /// Figures are kept as reported, beside those of the field and never in their place.
+    fn reported_figures(&mut self, event: &Event, incident: Option<&IncidentId>) {
+        const NUMBERING: [&str; 2] = ["seq", "sequence"];
+        let Some(incident) = incident else { return };
+        for attribute in &event.attributes {
+            let Value::Integer(number) = attribute.value else { continue };
+            if NUMBERING.contains(&attribute.key.as_str()) {
+                continue;
+            }
+            let figure = Figure {
+                name: format!("reported.{}", attribute.key),
+                value: Some(number),
+                stage: FigureStage::Provisional,
+                as_of: event.occurred,
+                source: event.source.clone(),
+            };
+            self.record(Fact::FigureRecorded { incident: incident.clone(), figure });
+        }
+    }
+
+    /// A report upward waits for an answer from there.
+    fn open_report_pair(&mut self, event: &Event) {
+        let tier = find_text(&event.attributes, "to_tier").and_then(Tier::parse);
+        let within = self.state.charter().and_then(|charter| charter.clocks.report_answered);
+        let (Some(tier), Some(within)) = (tier, within) else { return };
+        let Some(above) = roster::at_tier(self.state, event.node.as_str(), tier).map(|node| node.code.clone()) else {
+            return;
+        };
+        let because =
+            Because::new("host:pairing", "报告须获上级回应(双向对对碰)", "every report is answered from above");
+        self.open_pair(event, PairKind::Report, alloc::vec![above], event.occurred + within, because);
     }
 
     fn renew(&mut self, duty: ReportDuty, from: Instant) {
@@ -185,9 +297,11 @@ impl Deciding<'_> {
             _ => FigureStage::Provisional,
         };
         for attribute in &event.attributes {
+            let known = self.state.incidents.get(&incident).and_then(|row| row.figures.get(&attribute.key)?.value);
             let value = match attribute.value {
                 Value::Integer(number) if number >= 0 => Some(number),
-                Value::Unknown => None,
+                // To say that one does not know takes nothing back that was known.
+                Value::Unknown if known.is_none() => None,
                 _ => continue,
             };
             if FIGURES.contains(&attribute.key.as_str()) {
@@ -198,9 +312,23 @@ impl Deciding<'_> {
                     as_of: event.occurred,
                     source: event.source.clone(),
                 };
+                self.contradiction(&incident, &figure);
                 self.record(Fact::FigureRecorded { incident: incident.clone(), figure });
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a report of this kind answers a duty of that kind. A first report is both the call and the letter, unless it
+/// says by which way it came.
+fn answers(event: &Event, kind: &str, duty: &str) -> bool {
+    let way = find_text(&event.attributes, "channel").or_else(|| find_text(&event.attributes, "form"));
+    // The last report ends the clock; whatever comes in writing is the letter that was due.
+    match (kind, way) {
+        (FINAL, _) => true,
+        (_, Some(way)) if way == duty => true,
+        ("first" | "initial", None) => matches!(duty, "phone" | "written"),
+        (other, _) => other == duty,
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::Deciding;
 use super::event_kind::EventKind;
 use crate::act::{Because, Warning};
-use crate::record::Fact;
+use crate::record::{Fact, WarningChange};
 use crate::role::triage::{Answer, NewIncident, NewWatch, Placement, Question};
 use crate::state::identity_of;
 use crate::value::{find, find_instant, find_text};
@@ -28,7 +28,8 @@ impl Deciding<'_> {
             return Located { incident: Some(incident.clone()), ..Located::default() };
         }
         let candidates = facts::candidates(self.state, event.node.as_str());
-        let question = Question { now: self.now(), event: event.clone(), candidates };
+        let reputation = self.state.sources.get(&event.source).copied().unwrap_or_default();
+        let question = Question { now: self.now(), event: event.clone(), reputation, candidates };
         let asked = self.policies.triage(self.state, &question);
         let answer = self.asked(Role::Triage, asked).map_err(Some);
         let answer = answer.and_then(|answer| self.checked(answer).ok_or(None));
@@ -100,12 +101,14 @@ impl Deciding<'_> {
             name,
             scheme: new.scheme,
             hazard: new.hazard,
-            node: new.node,
+            node: new.node.clone(),
+            stage: RiskStage::Prevent,
             life_safety: new.life_safety,
             parent: new.parent,
             tags,
             because: because.clone(),
         });
+        self.first_command(&incident, &new.node);
         incident
     }
 
@@ -150,6 +153,22 @@ impl Deciding<'_> {
         }
     }
 
+    /// What a warning is to the last one of its hazard at its node.
+    fn change_of(&self, event: &Event, warning: &Warning) -> WarningChange {
+        let kind = find_text(&event.attributes, "msgtype").unwrap_or_default();
+        if kind.eq_ignore_ascii_case("cancel") {
+            return WarningChange::Cancelled;
+        }
+        let known = facts::warning_history(self.state, warning.node.as_str(), warning.hazard.as_str(), Instant::MIN);
+        let in_force = known.into_iter().find(|known| known.expires.is_none_or(|expires| expires >= warning.issued));
+        match in_force {
+            None => WarningChange::New,
+            Some(before) if before.colour == warning.colour => WarningChange::Prolonged,
+            Some(before) if before.colour < warning.colour => WarningChange::Raised,
+            Some(_) => WarningChange::Lowered,
+        }
+    }
+
     /// Keeps a warning.
     pub(super) fn warning(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
         let attributes = &event.attributes;
@@ -163,7 +182,8 @@ impl Deciding<'_> {
             expires: expiry(event),
             source: event.source.clone(),
         };
-        self.record(Fact::WarningRecorded { incident: located.incident.clone(), warning });
+        let change = self.change_of(event, &warning);
+        self.record(Fact::WarningRecorded { incident: located.incident.clone(), warning, change });
         Ok(())
     }
 }

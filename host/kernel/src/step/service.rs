@@ -17,7 +17,7 @@ use crate::{Event, Role, calendar, facts};
 
 impl Deciding<'_> {
     pub(super) fn service_started(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
-        let team = required(event, "team")?.to_string();
+        let team = who(event)?.to_string();
         let service = service_id(event, &team);
         if self.state.services.contains(&service) {
             return Err(Because::new("host:service", "该队伍已签到,尚未签退", "this team is checked in already"));
@@ -34,13 +34,14 @@ impl Deciding<'_> {
     }
 
     pub(super) fn service_ended(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
-        let team = required(event, "team")?.to_string();
+        let team = who(event)?.to_string();
         let id = service_id(event, &team);
         let Some(begun) = self.state.services.get(&id).cloned() else {
             return Err(Because::new("host:service", "该队伍没有签到记录", "this team has not checked in"));
         };
         let verified_by = find_text(&event.attributes, "verified_by").map(ToString::to_string);
-        if verified_by.as_deref().is_none_or(|who| who == team) {
+        let own = |verifier: &str| verifier.split('/').any(|part| part == team);
+        if verified_by.as_deref().is_none_or(own) {
             return Err(Because::new(
                 "host:no-self-verification",
                 "服务须由他人核实",
@@ -54,7 +55,7 @@ impl Deciding<'_> {
             task: find_text(&event.attributes, "task").map(ToString::to_string),
             incident: located.incident.as_ref().map(ToString::to_string),
             hazardous: find(&event.attributes, "hazardous") == Some(&Value::Flag(true)),
-            mode: facts::mode(self.state, event.node.as_str()),
+            mode: facts::mode_at(self.state, event.node.as_str(), event.occurred),
             exercise: event.exercise,
             verified_by,
             settled_today: self.state.settled.get(&(team, day)).copied().unwrap_or_default(),
@@ -63,7 +64,9 @@ impl Deciding<'_> {
         let asked = self.policies.incentives(self.state, self.moment.at, &service);
         match self.asked(Role::Incentives, asked) {
             Ok(awards) => {
-                self.record(Fact::ServiceSettled { incident: located.incident.clone(), service, awards });
+                let incident = located.incident.clone();
+                self.record(Fact::ServiceSettled { incident, service: service.clone(), awards: awards.clone() });
+                self.book_awards(located.incident.as_ref(), &service, &awards);
             }
             Err(failure) => self.policy_failed(Role::Incentives, Some(failure), Fallback::Later),
         }
@@ -71,8 +74,15 @@ impl Deciding<'_> {
     }
 }
 
+/// Who serves: a team, or one person.
+fn who(event: &Event) -> Result<&str, Because> {
+    let named = ["team", "volunteer", "person"].iter().find_map(|key| find_text(&event.attributes, key));
+    named.map_or_else(|| required(event, "team"), Ok)
+}
+
 fn service_id(event: &Event, team: &str) -> alloc::string::String {
-    let parts: Vec<&str> = [Some(team), find_text(&event.attributes, "task")].into_iter().flatten().collect();
+    let of = |key: &str| find_text(&event.attributes, key);
+    let parts: Vec<&str> = [Some(team), of("task"), of("shift")].into_iter().flatten().collect();
     parts.join("/")
 }
 

@@ -14,7 +14,7 @@ use crate::act::{Because, Party, SpendRequest};
 use crate::record::{Fact, Fallback, SpendVerdict};
 use crate::role::discretion::{Answer, LimitUse, Signature, Subject, Verdict};
 use crate::value::{Value, find, find_integer, find_text};
-use crate::{Event, GrantId, Instant, Role, SpendId, Tier, facts, roster};
+use crate::{Event, GrantId, Instant, RequestId, Role, SpendId, Tier, facts, roster};
 
 /// What the charter lets a node spend at this instant.
 struct Ceiling {
@@ -91,6 +91,9 @@ impl Deciding<'_> {
     fn ceiling(&self, request: &SpendRequest) -> Option<Ceiling> {
         let node = roster::exact(self.state, request.node.as_str())?;
         let charter = self.state.charter()?;
+        if facts::is_frozen(self.state, request.node.as_str(), "spend") {
+            return None;
+        }
         let base = charter.spending.get(&node.tier)?;
         let grants = facts::grants(self.state, request.node.as_str(), self.now());
         let grant = grants.into_iter().find(|(_, grant)| grant.powers.iter().any(|power| power == "spend"));
@@ -148,6 +151,24 @@ impl Deciding<'_> {
         over("item", "单项", ceiling.item, request.amount)
             .or_else(|| over("incident", "单次事件", ceiling.incident, used.saturating_add(request.amount)))
             .or_else(|| over("grant", "授权", left_in_grant?, request.amount))
+            .or_else(|| over("budget", "预算", self.budget_left(request)?, request.amount))
+            .or_else(|| over("vendor", "框架协议单价", self.vendor_ceiling(request)?, request.amount))
+    }
+
+    /// What is left in the budget of the nearest node that has one.
+    fn budget_left(&self, request: &SpendRequest) -> Option<i64> {
+        let budgets = &self.state.charter()?.funds.budgets;
+        let mut above = roster::ancestors(self.state, request.node.as_str());
+        let (node, budget) = above.find_map(|node| Some((node.code.clone(), *budgets.get(&node.code)?)))?;
+        let filter = facts::SpendingFilter { within: Some(node.to_string()), ..facts::SpendingFilter::default() };
+        Some(budget - facts::spent(self.state, &filter).1)
+    }
+
+    /// The highest price that a framework contract allows for one order.
+    fn vendor_ceiling(&self, request: &SpendRequest) -> Option<i64> {
+        let vendors = &self.state.charter()?.vendors;
+        let vendor = vendors.iter().find(|vendor| Some(&vendor.id) == request.vendor.as_ref())?;
+        vendor.ceilings.get(&request.category).copied()
     }
 
     fn upward(&self, request: &SpendRequest) -> Signature {
@@ -203,6 +224,10 @@ impl Deciding<'_> {
 
     /// A person signs or refuses. Nobody signs for their own request.
     pub(super) fn approval(&mut self, event: &Event) -> Result<(), Because> {
+        let wish = RequestId::from(required(event, "request")?);
+        if self.state.grant_requests.contains(&wish) {
+            return self.grant_decided(event, &wish);
+        }
         let spend = SpendId::from(required(event, "request")?);
         let approved = decision(event)?;
         let Some(row) = self.state.spends.get(&spend).cloned() else {
@@ -247,6 +272,41 @@ impl Deciding<'_> {
                 format!("the item ceiling of `{node}` does not cover {}", yuan(amount)),
             )),
         }
+    }
+
+    /// The papers came: what was spent in the end. It may be less than was held, never more.
+    pub(super) fn spend_settled(&mut self, event: &Event) -> Result<(), Because> {
+        let spend = SpendId::from(required(event, "request")?);
+        let Some(row) = self.state.spends.get(&spend).cloned() else {
+            return Err(Because::new(
+                "host:unknown-request",
+                format!("没有支出申请 {spend}"),
+                format!("there is no spend request `{spend}`"),
+            ));
+        };
+        if row.verdict != SpendVerdict::Allowed || row.settled.is_some() {
+            return Err(Because::new(
+                "host:spend",
+                "该支出未获准或已结算",
+                "this spending is not allowed, or is settled",
+            ));
+        }
+        let amount = find_integer(&event.attributes, "amount.minor").unwrap_or(row.reserved);
+        if amount < 0 || amount > row.reserved {
+            return Err(Because::new(
+                "host:spend",
+                format!("结算 {} 超出占用 {}:须另行申请", yuan(amount), yuan(row.reserved)),
+                format!("{} is more than the {} that is held: ask anew", yuan(amount), yuan(row.reserved)),
+            ));
+        }
+        self.record(Fact::SpendSettled {
+            spend,
+            incident: row.incident,
+            amount,
+            released: row.reserved - amount,
+            by: event.source.clone(),
+        });
+        Ok(())
     }
 
     /// Nobody signed in time: one tier up, as long as there is one.

@@ -75,6 +75,7 @@ pub(crate) fn charter() -> Charter {
         callout_match_window: Milliseconds::minutes(10),
         identity_window: Milliseconds::hours(720),
         approval_wait: Milliseconds::hours(2),
+        ..Charter::default()
     }
 }
 
@@ -155,6 +156,15 @@ impl Policies for Scripted {
 
     fn oversight(&mut self, _: &Arc<State>, _: &oversight::Question) -> Asked<Vec<oversight::ReasonedFinding>> {
         self.asked(Role::Oversight, Ok(Vec::new()))
+    }
+
+    fn migrate(
+        &mut self,
+        _: &Arc<State>,
+        _: Instant,
+        process: &workflow::Process,
+    ) -> Asked<Result<Vec<Attribute>, Because>> {
+        self.asked(Role::Workflow, Ok(Ok(process.state.clone())))
     }
 
     fn workflow(&mut self, _: &Arc<State>, _: MemoryScope, _: &workflow::Question) -> Asked<workflow::Outcome> {

@@ -20,6 +20,7 @@ pub(super) fn say(speaker: &Speaker<'_>, cause: &Cause) -> String {
             let due = speaker.time(*due);
             say!(speaker, "到时 {due}({key})", "a time has come: {due} ({key})")
         }
+        Cause::Migration => speaker.word("在办流程迁移到新策略", "running processes move to the new policy").into(),
         Cause::Charter { digest } => {
             let digest = digest.short();
             say!(speaker, "载入辖区配置 {digest}", "the charter is set: {digest}")
@@ -49,6 +50,19 @@ fn kind<'a>(speaker: &Speaker<'_>, kind: &'a str) -> &'a str {
         "task.updated" => speaker.word("任务进展", "task update"),
         "volunteer.checked_in" | "service.started" => speaker.word("服务开始", "service begins"),
         "volunteer.checked_out" | "service.ended" => speaker.word("服务结束", "service ends"),
+        "callout.en_route" => speaker.word("出发", "on the way"),
+        "grant.requested" => speaker.word("申请授权", "request for powers"),
+        "grant.revoked" => speaker.word("收回授权", "powers taken back"),
+        "resource.requested" => speaker.word("申请资源", "request for resources"),
+        "resource.offered" => speaker.word("提供资源", "offer of resources"),
+        "resource.returned" => speaker.word("归还资源", "resources returned"),
+        "feedback.received" => speaker.word("群众诉求", "public feedback"),
+        "feedback.contacted" => speaker.word("诉求首次联系", "first contact"),
+        "feedback.resolved" => speaker.word("诉求办结", "feedback answered"),
+        "feedback.rated" => speaker.word("居民评价", "rating"),
+        "finding.answered" => speaker.word("答复监管发现", "answer to a finding"),
+        "finding.decided" => speaker.word("裁定监管发现", "decision on a finding"),
+        "commander.appointed" => speaker.word("任命指挥员", "command"),
         _ => kind,
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn say(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
 fn measures(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
     match fact {
         Fact::MeasureProposed { proposal, .. } => {
-            let (measure, decider) = (speaker.measure(&proposal.measure), speaker.party(&proposal.decider));
+            let (measure, decider) = (speaker.measure(&proposal.measure), speaker.parties(&proposal.deciders));
             let due = speaker.time(proposal.decide_by);
             let text = say!(
                 speaker,

@@ -3,6 +3,7 @@
 //! Reading only: it adds nothing to what the entry says and leaves nothing out that somebody must act on. The words
 //! carry the meaning; colour may only repeat it.
 
+mod answer;
 mod callout;
 mod cause;
 mod incident;
@@ -67,6 +68,7 @@ pub fn of(fact: &Fact, state: &State, language: Language) -> Saying {
         .or_else(|| report::say(&speaker, fact))
         .or_else(|| incident::say(&speaker, fact))
         .or_else(|| policy::say(&speaker, fact))
+        .or_else(|| answer::say(&speaker, fact))
         .unwrap_or_else(|| Saying {
             weight: Weight::Record,
             label: speaker.word("记录", "recorded"),
@@ -114,11 +116,23 @@ pub fn because(fact: &Fact) -> Option<&Because> {
         | F::ResourceRequested { because, .. } | F::OfferAnswered { because, .. } | F::GrantGiven { because, .. }
         | F::GrantExpired { because, .. } | F::SpendRuled { because, .. } | F::ApprovalEscalated { because, .. }
         | F::ApprovalDecided { because, .. } | F::ReportRequired { because, .. } | F::ReportOverdue { because, .. }
-        | F::FindingRaised { because, .. } | F::CustomRecorded { because, .. } => Some(because),
+        | F::FindingRaised { because, .. } | F::CustomRecorded { because, .. } | F::LevelEnded { because, .. }
+        | F::IncidentClosed { because, .. } | F::CommandAssumed { because, .. } | F::HazardCleared { because, .. }
+        | F::ModeExitChecked { because, .. } | F::CalloutLapsed { because, .. } | F::CalloutPlanned { because, .. }
+        | F::MeasureConfirmed { because, .. } | F::TaskReopened { because, .. } | F::ResourceOffered { because, .. }
+        | F::OfferExpired { because, .. } | F::GrantAsked { because, .. } | F::GrantEscalated { because, .. }
+        | F::GrantDecided { because, .. } | F::GrantRevoked { because, .. } | F::PowerFrozen { because, .. }
+        | F::PapersOverdue { because, .. } | F::AwardBooked { because, .. } | F::AwardDecided { because, .. }
+        | F::FeedbackOpened { because, .. } | F::FeedbackOverdue { because, .. } | F::PairOpened { because, .. }
+        | F::FindingOverdue { because, .. } | F::FindingDecided { because, .. } | F::HeartbeatLost { because, .. }
+        | F::SourceJudged { because, .. } | F::ProcessStarted { because, .. } | F::ProcessStepped { because, .. }
+        | F::ProcessMigrated { because, .. } => Some(because),
         F::CharterActivated { .. } | F::PolicyActivated { .. } | F::EventDuplicate { .. } | F::IncidentNamed { .. }
         | F::WarningRecorded { .. } | F::CalloutNamed { .. } | F::TaskUpdated { .. } | F::ReportSubmitted { .. }
         | F::FigureRecorded { .. } | F::ServiceStarted { .. } | F::ServiceSettled { .. } | F::TimerSet { .. }
-        | F::TimerCancelled { .. } | F::MemorySet { .. } => None,
+        | F::TimerCancelled { .. } | F::MemorySet { .. } | F::CalloutEnRoute { .. } | F::ResourceReturned { .. }
+        | F::SpendSettled { .. } | F::LedgerBooked { .. } | F::FeedbackContacted { .. } | F::FeedbackResolved { .. }
+        | F::FeedbackRated { .. } | F::PairAnswered { .. } | F::FindingAnswered { .. } | F::DutyOverridden { .. } => None,
     }
 }
 

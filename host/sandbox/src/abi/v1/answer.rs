@@ -73,7 +73,14 @@ impl Kernel<act::Party> for wit::Party {
 
 impl Kernel<act::Rung> for wit::Rung {
     fn kernel(self) -> act::Rung {
-        act::Rung { after: length(self.after), to: all(self.to) }
+        act::Rung {
+            after: length(self.after),
+            to: all(self.to),
+            channels: self.channels,
+            condition: self.condition.kernel(),
+            repeats: self.repeats,
+            every: self.every.map(length),
+        }
     }
 }
 
@@ -111,6 +118,9 @@ impl Kernel<act::Measure> for wit::Measure {
             ends: self.ends.map(instant),
             exceptions: self.exceptions,
             life_safety: self.life_safety,
+            scope: self.scope,
+            until_below: self.until_below.map(Kernel::kernel),
+            radius_metres: self.radius_metres,
         }
     }
 }
@@ -119,7 +129,7 @@ impl Kernel<act::Proposal> for wit::Proposal {
     fn kernel(self) -> act::Proposal {
         act::Proposal {
             measure: self.measure.kernel(),
-            decider: self.decider.kernel(),
+            deciders: all(self.deciders),
             decide_by: instant(self.decide_by),
             ladder: all(self.ladder),
         }
@@ -168,6 +178,7 @@ impl Kernel<act::FindingOrder> for wit::Finding {
             subject: self.subject,
             answer_by: self.answer_by.map(instant),
             details: all(self.details),
+            tell: all(self.tell),
         }
     }
 }
@@ -253,6 +264,14 @@ impl Kernel<act::Act> for wit::Act {
             Self::CancelTimer(key) => act::Act::CancelTimer(key),
             Self::RaiseFinding(finding) => act::Act::RaiseFinding(finding.kernel()),
             Self::RecordFigure(figure) => act::Act::RecordFigure(figure.kernel()),
+            Self::ConfirmMeasure(done) => act::Act::ConfirmMeasure { key: done.key, people: done.people },
+            Self::ReopenTask(key) => act::Act::ReopenTask(key),
+            Self::ClearHazard(cleared) => act::Act::ClearHazard(cleared),
+            Self::StartProcess(order) => act::Act::StartProcess(act::ProcessOrder {
+                key: order.key,
+                kind: order.kind,
+                details: all(order.details),
+            }),
             Self::Relate(parent) => act::Act::Relate(parent),
             Self::Custom(custom) => act::Act::Custom { kind: custom.kind, details: all(custom.details) },
         }
@@ -263,6 +282,11 @@ impl Kernel<act::Effect> for wit::Effect {
     fn kernel(self) -> act::Effect {
         act::Effect { act: self.act.kernel(), because: from_because(self.because) }
     }
+}
+
+/// The state of a process that was carried over, or why it was not.
+pub(crate) fn migrated(answer: Result<Vec<wit::Attribute>, wit::Because>) -> Result<Vec<Attribute>, act::Because> {
+    answer.map(all).map_err(from_because)
 }
 
 pub(crate) fn effects(effects: Vec<wit::Effect>) -> Vec<act::Effect> {

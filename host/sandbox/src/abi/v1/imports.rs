@@ -1,7 +1,7 @@
 //! What a guest may ask the host: the contract's imports over the call's own context. Whether it may ask at all is
 //! checked there, below this translation.
 
-use muster_kernel::{Instant, LogSeverity, calendar, facts, roster};
+use muster_kernel::{Instant, LogSeverity, OfferId, RequestId, calendar, facts, roster};
 use wasmtime::Result;
 
 use super::answer::{Kernel, attributes as from_attributes};
@@ -163,6 +163,28 @@ impl contract::facts::Host for Context {
     fn measures(&mut self, incident: String) -> Result<Vec<wit::MeasureRecord>> {
         self.need(Capability::Facts, incident.len())?;
         Ok(facts::measures(&self.state, &incident).iter().map(Wit::wit).collect())
+    }
+
+    fn tasks(&mut self, incident: String) -> Result<Vec<wit::TaskRecord>> {
+        self.need(Capability::Facts, incident.len())?;
+        Ok(facts::tasks(&self.state, &incident).iter().map(Wit::wit).collect())
+    }
+
+    fn find_request(&mut self, id: String) -> Result<Option<wit::ResourceRequest>> {
+        self.need(Capability::Facts, id.len())?;
+        let id = RequestId::from(id);
+        Ok(self.state.requests.get(&id).cloned().map(|row| (id, row).wit()))
+    }
+
+    fn find_offer(&mut self, id: String) -> Result<Option<wit::ResourceOffer>> {
+        self.need(Capability::Facts, id.len())?;
+        let id = OfferId::from(id);
+        Ok(self.state.offers.get(&id).cloned().map(|row| (id, row).wit()))
+    }
+
+    fn call_outs_issued(&mut self, node: String, since: i64) -> Result<u32> {
+        self.need(Capability::Facts, node.len())?;
+        Ok(facts::callouts_issued(&self.state, &node, Instant::from_millis(since)))
     }
 
     fn grants(&mut self, code: String) -> Result<Vec<wit::Grant>> {

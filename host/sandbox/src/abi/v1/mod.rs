@@ -28,5 +28,5 @@ pub(crate) use question::Wit;
 
 /// Answers that are lists.
 pub(crate) mod answer_lists {
-    pub(crate) use super::answer::{awards, effects, findings};
+    pub(crate) use super::answer::{awards, effects, findings, migrated};
 }

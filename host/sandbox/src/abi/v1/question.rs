@@ -1,15 +1,15 @@
 //! Kernel → contract. Every question and every fact that a guest is shown.
 
 use muster_kernel::act;
-use muster_kernel::facts::{CalloutView, MeasureView};
+use muster_kernel::facts::{CalloutView, MeasureView, TaskView};
 use muster_kernel::role::{
     IncidentView, ResponseView, discretion, escalation, incentives, oversight, triage, workflow,
 };
-use muster_kernel::state::Grant;
+use muster_kernel::state::{Grant, Offer, RequestLine, ResourceRequest};
 use muster_kernel::value::{Attribute, Decimal};
 use muster_kernel::{
-    CalloutKind, Colour, Event, FigureStage, GrantId, Instant, Level, MeasureStatus, Milliseconds, Mode, RiskStage,
-    Tier, Value,
+    CalloutKind, Colour, Event, FigureStage, GrantId, Instant, Level, MeasureStatus, Milliseconds, Mode, OfferId,
+    RequestId, RiskStage, RungCondition, Tier, Value,
 };
 
 use super::{roles, wit};
@@ -64,6 +64,7 @@ words! {
     RiskStage => RiskStage { Prevent => Prevent, Control => Control, Treat => Treat, Eliminate => Eliminate }
     Mode => Mode { Normal => Normal, Emergency => Emergency }
     FigureStage => FigureStage { Provisional => Provisional, Verified => Verified, Correction => Correction }
+    RungCondition => RungCondition { Always => Always, InEmergency => InEmergency, OutsideWorkingTime => OutsideWorkingTime }
     CalloutKind => CallOutKind { Daily => Daily, Tackle => Tackle, Emergency => Emergency, LeaderCall => LeaderCall }
     MeasureStatus => MeasureStatus { Proposed => Proposed, Overdue => Overdue, InForce => InForce, Refused => Refused, Ended => Ended }
 }
@@ -153,6 +154,9 @@ impl Wit<wit::Incident> for IncidentView {
             response: self.response.wit(),
             floor: self.floor.wit(),
             figures: all(&self.figures),
+            commander: self.commander.wit(),
+            hazard_cleared: self.hazard_cleared,
+            projected_end: self.projected_end.wit(),
             parent: self.parent.as_ref().map(ToString::to_string),
             tags: self.tags.clone(),
         }
@@ -187,7 +191,14 @@ impl Wit<wit::Party> for act::Party {
 
 impl Wit<wit::Rung> for act::Rung {
     fn wit(&self) -> wit::Rung {
-        wit::Rung { after: self.after.wit(), to: all(&self.to) }
+        wit::Rung {
+            after: self.after.wit(),
+            to: all(&self.to),
+            channels: self.channels.clone(),
+            condition: self.condition.wit(),
+            repeats: self.repeats,
+            every: self.every.wit(),
+        }
     }
 }
 
@@ -237,6 +248,9 @@ impl Wit<wit::Measure> for act::Measure {
             ends: self.ends.wit(),
             exceptions: self.exceptions.clone(),
             life_safety: self.life_safety,
+            scope: self.scope.clone(),
+            until_below: self.until_below.wit(),
+            radius_metres: self.radius_metres,
         }
     }
 }
@@ -244,6 +258,72 @@ impl Wit<wit::Measure> for act::Measure {
 impl Wit<wit::MeasureRecord> for MeasureView {
     fn wit(&self) -> wit::MeasureRecord {
         wit::MeasureRecord { measure: self.measure.wit(), status: self.status.wit(), decide_by: self.decide_by.wit() }
+    }
+}
+
+impl Wit<wit::ResourceLine> for act::ResourceLine {
+    fn wit(&self) -> wit::ResourceLine {
+        wit::ResourceLine { kind: self.kind.clone(), quantity: self.quantity }
+    }
+}
+
+impl Wit<wit::ResourceRequest> for (RequestId, ResourceRequest) {
+    fn wit(&self) -> wit::ResourceRequest {
+        let (id, row) = self;
+        let line = |line: &RequestLine| wit::RequestLine {
+            kind: line.kind.clone(),
+            wanted: line.wanted,
+            committed: line.committed,
+        };
+        wit::ResourceRequest {
+            id: id.to_string(),
+            node: row.node.to_string(),
+            lines: row.lines.iter().map(line).collect(),
+            needed_by: row.needed_by.wit(),
+        }
+    }
+}
+
+impl Wit<wit::ResourceOffer> for (OfferId, Offer) {
+    fn wit(&self) -> wit::ResourceOffer {
+        let (id, row) = self;
+        wit::ResourceOffer {
+            id: id.to_string(),
+            request: row.request.as_ref().map(ToString::to_string),
+            node: row.node.to_string(),
+            lines: all(&row.lines),
+            arrives: row.arrives.wit(),
+            valid_until: row.valid_until.wit(),
+        }
+    }
+}
+
+impl Wit<wit::TaskOrder> for act::TaskOrder {
+    fn wit(&self) -> wit::TaskOrder {
+        wit::TaskOrder {
+            key: self.key.clone(),
+            kind: self.kind.clone(),
+            to: self.to.wit(),
+            node: self.node.to_string(),
+            place: self.place.clone(),
+            due: self.due.wit(),
+            life_safety: self.life_safety,
+            items: self.items,
+            details: all(&self.details),
+        }
+    }
+}
+
+impl Wit<wit::TaskRecord> for TaskView {
+    fn wit(&self) -> wit::TaskRecord {
+        wit::TaskRecord {
+            id: self.id.to_string(),
+            order: self.task.order.wit(),
+            state: self.task.state.clone(),
+            claim: self.task.claim.clone(),
+            by: self.task.by.clone(),
+            updated: self.task.updated.wit(),
+        }
     }
 }
 
@@ -316,7 +396,14 @@ impl Wit<wit::ModeChange> for act::ModeChange {
 
 impl Wit<roles::triage::Question> for triage::Question {
     fn wit(&self) -> roles::triage::Question {
-        roles::triage::Question { now: self.now.wit(), event: self.event.wit(), candidates: all(&self.candidates) }
+        let reputation =
+            roles::triage::Reputation { confirmed: self.reputation.confirmed, refuted: self.reputation.refuted };
+        roles::triage::Question {
+            now: self.now.wit(),
+            event: self.event.wit(),
+            reputation,
+            candidates: all(&self.candidates),
+        }
     }
 }
 
@@ -408,6 +495,17 @@ impl Wit<roles::oversight::Question> for oversight::Question {
     }
 }
 
+impl Wit<roles::workflow::Process> for workflow::Process {
+    fn wit(&self) -> roles::workflow::Process {
+        roles::workflow::Process {
+            id: self.id.clone(),
+            kind: self.kind.clone(),
+            version: self.version.clone(),
+            state: all(&self.state),
+        }
+    }
+}
+
 impl Wit<roles::workflow::Question> for workflow::Question {
     fn wit(&self) -> roles::workflow::Question {
         let input = match &self.input {
@@ -415,12 +513,7 @@ impl Wit<roles::workflow::Question> for workflow::Question {
             workflow::Input::Event(event) => roles::workflow::Input::Event(event.wit()),
             workflow::Input::Timer(key) => roles::workflow::Input::Timer(key.clone()),
         };
-        let process = roles::workflow::Process {
-            id: self.process.id.clone(),
-            kind: self.process.kind.clone(),
-            version: self.process.version.clone(),
-            state: all(&self.process.state),
-        };
+        let process = self.process.wit();
         roles::workflow::Question { now: self.now.wit(), process, input, incident: self.incident.wit() }
     }
 }

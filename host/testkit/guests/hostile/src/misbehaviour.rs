@@ -145,6 +145,9 @@ pub(crate) fn effects_nowhere(now: i64, because: &Because) -> Vec<Effect> {
         ends: Some(now + HOUR),
         exceptions: Vec::new(),
         life_safety: true,
+        scope: Vec::new(),
+        until_below: None,
+        radius_metres: None,
     };
     let task = TaskOrder {
         key: "t".into(),

@@ -8,6 +8,13 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+mod answer;
+
+pub use answer::{
+    AwardState, Case, Command, Freeze, GrantRequest, Offer, OfferStatus, Override, Pair, ProcessState, Pulse,
+    Reputation, RequestLine, ResourceRequest,
+};
+
 use crate::act::{
     CalloutOrder, Figure, FindingOrder, Measure, Party, ReportDuty, Rung, SpendRequest, TaskOrder, Warning,
 };
@@ -17,8 +24,9 @@ use crate::role::incentives::Service;
 use crate::table::Table;
 use crate::value::{Attribute, Value};
 use crate::{
-    CalloutId, Digest, FindingId, GrantId, Hazard, IncidentId, Instant, Level, MeasureId, MeasureStatus, Milliseconds,
-    Mode, NodeCode, ReportId, RiskStage, Role, Scheme, SpendId, TaskId, WatchId,
+    AwardId, CalloutId, CaseId, Currency, Digest, FindingId, FindingStatus, GrantId, Hazard, IncidentId, Instant,
+    Level, MeasureId, MeasureStatus, Milliseconds, Mode, NodeCode, OfferId, ProcessId, ReportId, RequestId, RiskStage,
+    Role, Scheme, SpendId, TaskId, WatchId,
 };
 
 /// An incident.
@@ -46,8 +54,16 @@ pub struct Incident {
     pub tags: Vec<String>,
     /// Its figures by name.
     pub figures: BTreeMap<String, Figure>,
-    /// Signals placed with it.
+    /// Signals placed with it; those of one group count as one.
     pub signals: u32,
+    /// Signals by group.
+    pub groups: BTreeMap<String, u32>,
+    /// Who answers for it.
+    pub command: Option<Command>,
+    /// Whether the hazard is over; `None`: nobody has said or measured anything.
+    pub hazard_cleared: Option<bool>,
+    /// When it was closed.
+    pub closed: Option<Instant>,
     /// The newest entry that touched it.
     pub seq: u64,
 }
@@ -128,8 +144,14 @@ pub struct CallState {
     pub called: CalledParty,
     /// Answers for it since.
     pub acknowledged: Option<Instant>,
+    /// Who answers for it by name.
+    pub acknowledged_by: Option<String>,
+    /// On the way since.
+    pub en_route: Option<Instant>,
     /// On scene since.
     pub reported_in: Option<Instant>,
+    /// Handed in the joint plan.
+    pub planned: Option<Instant>,
     /// Let go by the caller.
     pub released: Option<Instant>,
     /// Deadlines that passed.
@@ -145,12 +167,16 @@ pub struct MeasureState {
     pub order: Measure,
     /// Where it stands.
     pub status: MeasureStatus,
-    /// Who decides.
-    pub decider: Option<Party>,
+    /// Who decides; the first answer counts.
+    pub deciders: Vec<Party>,
     /// By when.
     pub decide_by: Option<Instant>,
     /// Climbs from `decide_by`.
     pub ladder: Vec<Rung>,
+    /// The field reported that it is carried out.
+    pub confirmed: Option<Instant>,
+    /// The scheme whose level holds it up, when it ends with one.
+    pub scheme: Option<Scheme>,
 }
 
 /// A task.
@@ -162,6 +188,14 @@ pub struct Task {
     pub order: TaskOrder,
     /// `open`, or what was last said of it.
     pub state: String,
+    /// What was claimed last.
+    pub claim: Option<String>,
+    /// Who said so.
+    pub by: Option<String>,
+    /// When they said it happened.
+    pub updated: Option<Instant>,
+    /// People it reached, counted once.
+    pub people: Option<i64>,
 }
 
 /// A grant.
@@ -189,6 +223,10 @@ pub struct Grant {
     pub expires: Instant,
     /// Who supervises.
     pub supervisor: Party,
+    /// The request it answered.
+    pub request: Option<RequestId>,
+    /// Taken back before its time.
+    pub revoked: bool,
 }
 
 /// A wish to spend and what became of it.
@@ -210,6 +248,8 @@ pub struct Spend {
     pub grant: Option<GrantId>,
     /// Who must sign.
     pub signature_by: Option<Party>,
+    /// What was spent in the end.
+    pub settled: Option<i64>,
 }
 
 /// A duty to report.
@@ -232,6 +272,10 @@ pub struct Finding {
     pub order: FindingOrder,
     /// When it was raised.
     pub raised: Instant,
+    /// Where it stands.
+    pub status: FindingStatus,
+    /// The last answer.
+    pub answer: Option<String>,
 }
 
 /// A warning that was received.
@@ -241,6 +285,8 @@ pub struct WarningState {
     pub incident: Option<IncidentId>,
     /// The warning.
     pub warning: Warning,
+    /// Taken back by a later one.
+    pub cancelled: bool,
 }
 
 /// The mode of a node under a scheme.
@@ -301,6 +347,38 @@ pub enum TimerPurpose {
     Grant(GrantId),
     /// An approval waited long enough.
     Approval(SpendId),
+    /// A resident must have been contacted.
+    Feedback(CaseId),
+    /// A pair must be closed.
+    Pair(String),
+    /// An offer lapses.
+    Offer(OfferId),
+    /// A wish for powers must be decided.
+    GrantRequest(RequestId),
+    /// Papers must have come.
+    Papers(SpendId),
+    /// An award lapses.
+    Award(AwardId),
+    /// A finding must be answered.
+    Finding(FindingId),
+    /// Something must have been heard from a source.
+    Heartbeat(String),
+    /// An acknowledgement runs out.
+    AcknowledgementHolds {
+        /// The call-out.
+        callout: CalloutId,
+        /// Which called party.
+        call: usize,
+    },
+    /// Oversight inspects.
+    Oversight,
+    /// A wait of a process.
+    Process {
+        /// The process.
+        process: ProcessId,
+        /// Names the wait.
+        key: String,
+    },
     /// A watch ends.
     Watch(WatchId),
     /// A policy's own timer.
@@ -373,6 +451,10 @@ pub struct Index {
     pub open_measures: BTreeMap<Option<IncidentId>, BTreeMap<String, MeasureId>>,
     /// Open tasks by incident and key.
     pub open_tasks: BTreeMap<Option<IncidentId>, BTreeMap<String, TaskId>>,
+    /// All tasks by incident.
+    pub tasks_of: BTreeMap<Option<IncidentId>, BTreeSet<TaskId>>,
+    /// Processes that run, by incident and key.
+    pub running: BTreeMap<Option<IncidentId>, BTreeMap<String, ProcessId>>,
     /// Reports that are due, by incident and key.
     pub open_reports: BTreeMap<Option<IncidentId>, BTreeMap<String, ReportId>>,
     /// Grants by holder.
@@ -430,6 +512,30 @@ pub struct State {
     pub services: Table<String, Service>,
     /// Service settled by who served and local day, in milliseconds.
     pub settled: Table<(String, i64), Milliseconds>,
+    /// Requests for resources.
+    pub requests: Table<RequestId, ResourceRequest>,
+    /// Offers of resources.
+    pub offers: Table<OfferId, Offer>,
+    /// Wishes for powers.
+    pub grant_requests: Table<RequestId, GrantRequest>,
+    /// Frozen powers.
+    pub freezes: Table<(NodeCode, String), Freeze>,
+    /// Residents' cases.
+    pub cases: Table<CaseId, Case>,
+    /// Pairs that wait for an answer.
+    pub pairs: Table<String, Pair>,
+    /// Awards.
+    pub awards: Table<AwardId, AwardState>,
+    /// Balances of the ledger.
+    pub accounts: Table<(Currency, String), i64>,
+    /// What came of the sources' word.
+    pub sources: Table<String, Reputation>,
+    /// Overridden shifts: by node, post and beginning.
+    pub overrides: Table<(NodeCode, String, Instant), Override>,
+    /// Devices and posts that must be heard from.
+    pub pulses: Table<String, Pulse>,
+    /// Processes.
+    pub processes: Table<ProcessId, ProcessState>,
     /// What follows from the tables.
     pub index: Index,
 }

@@ -7,12 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use muster_kernel::act::{Party, Rung};
-use muster_kernel::charter::{Actor, CalloutClock, Charter, Department, Node, SpendingCeiling};
+use muster_kernel::charter::{
+    Actor, Agreement, CalloutClock, Charter, ControlUnit, Department, Node, SpendingCeiling, Team, Vendor,
+};
 use muster_kernel::settings::Settings;
-use muster_kernel::{CalloutKind, Digest, DistrictId, Level, Milliseconds, NodeCode, Role, Tier, roster};
+use muster_kernel::{
+    CalloutKind, Digest, DistrictId, Level, Milliseconds, NodeCode, Role, RungCondition, Tier, roster,
+};
 use muster_packages::settings::SettingsError;
 use muster_packages::{Package, PackageError};
 use serde::Deserialize;
+
+mod people;
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +120,26 @@ struct File {
     #[serde(default)]
     times: TimesFile,
     #[serde(default)]
+    calendar: people::CalendarFile,
+    #[serde(default)]
+    duty: Vec<people::DutyFile>,
+    #[serde(default)]
+    team: Vec<Team>,
+    #[serde(default)]
+    vendor: Vec<Vendor>,
+    #[serde(default)]
+    agreement: Vec<Agreement>,
+    #[serde(default)]
+    unit: Vec<ControlUnit>,
+    #[serde(default)]
+    heartbeat: Vec<people::HeartbeatFile>,
+    #[serde(default)]
+    exemptions: Vec<String>,
+    #[serde(default)]
+    clocks: people::ClocksFile,
+    #[serde(default)]
+    funds: people::FundsFile,
+    #[serde(default)]
     policies: BTreeMap<Role, PolicyFile>,
 }
 
@@ -176,6 +202,8 @@ struct CalloutFile {
     acknowledge_minutes: Option<i64>,
     arrive_minutes: Option<i64>,
     plan_minutes: Option<i64>,
+    acknowledge_working_days: Option<u32>,
+    acknowledgement_holds_minutes: Option<i64>,
     #[serde(default)]
     ladder: Vec<RungFile>,
     #[serde(default)]
@@ -187,6 +215,12 @@ struct CalloutFile {
 struct RungFile {
     after_minutes: i64,
     duty_above: Tier,
+    #[serde(default)]
+    channels: Vec<String>,
+    condition: Option<RungCondition>,
+    #[serde(default)]
+    repeats: u32,
+    every_minutes: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -268,6 +302,16 @@ fn over(mut base: File, own: File) -> File {
     base.node.extend(own.node);
     base.department.extend(own.department);
     base.actor.extend(own.actor);
+    base.calendar.over(own.calendar);
+    base.duty.extend(own.duty);
+    base.team.extend(own.team);
+    base.vendor.extend(own.vendor);
+    base.agreement.extend(own.agreement);
+    base.unit.extend(own.unit);
+    base.heartbeat.extend(own.heartbeat);
+    base.exemptions.extend(own.exemptions);
+    base.clocks.over(own.clocks);
+    base.funds.over(own.funds);
     base.spending.extend(own.spending);
     base.measures.extend(own.measures);
     base.levels.provisional_max = own.levels.provisional_max.or(base.levels.provisional_max);
@@ -344,7 +388,19 @@ impl Builder {
             }
         }
         let minutes = |value: i64| Milliseconds::minutes(value);
-        Ok(Charter {
+        let people = people::People {
+            calendar: file.calendar,
+            duty: file.duty,
+            team: file.team,
+            vendor: file.vendor,
+            agreement: file.agreement,
+            unit: file.unit,
+            heartbeat: file.heartbeat,
+            exemptions: file.exemptions,
+            clocks: file.clocks,
+            funds: file.funds,
+        };
+        let mut charter = Charter {
             district: DistrictId::from(self.needed(file.district, "district")?),
             name: file.name,
             root,
@@ -366,7 +422,10 @@ impl Builder {
             identity_window: Milliseconds::hours(24 * self.needed(file.times.identity_days, "times.identity_days")?),
             approval_wait: minutes(self.needed(file.times.approval_wait_minutes, "times.approval_wait_minutes")?),
             nodes,
-        })
+            ..Charter::default()
+        };
+        people.settle(&mut charter).map_err(|(field, reason)| self.wrong(field, reason))?;
+        Ok(charter)
     }
 
     fn offset(&self, text: &str) -> Result<i32, FolderError> {
@@ -452,6 +511,10 @@ fn clock_of(file: CalloutFile) -> CalloutClock {
         let rungs = rungs.into_iter().map(|rung| Rung {
             after: Milliseconds::minutes(rung.after_minutes),
             to: vec![Party::DutyAbove(rung.duty_above)],
+            channels: rung.channels,
+            condition: rung.condition.unwrap_or(RungCondition::Always),
+            repeats: rung.repeats,
+            every: rung.every_minutes.map(Milliseconds::minutes),
         });
         rungs.collect()
     };
@@ -459,6 +522,8 @@ fn clock_of(file: CalloutFile) -> CalloutClock {
         acknowledge_within: file.acknowledge_minutes.map(Milliseconds::minutes),
         arrive_within: file.arrive_minutes.map(Milliseconds::minutes),
         plan_within: file.plan_minutes.map(Milliseconds::minutes),
+        acknowledge_working_days: file.acknowledge_working_days,
+        acknowledgement_holds: file.acknowledgement_holds_minutes.map(Milliseconds::minutes),
         ladder: rungs(file.ladder),
         arrival_ladder: rungs(file.arrival_ladder),
     }
