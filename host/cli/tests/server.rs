@@ -115,7 +115,7 @@ fn all_three_modes_of_cloudevents_are_taken_and_explained() {
     assert_eq!(explained["happened"]["event"]["source"], "urn:test:网格");
     let asked: Vec<&str> =
         explained["asked"].as_array().expect("calls").iter().filter_map(|call| call["role"].as_str()).collect();
-    assert_eq!(asked, ["triage", "escalation"]);
+    assert_eq!(asked, ["triage", "escalation", "oversight"]);
     let rules: Vec<&Json> =
         explained["took_effect"].as_array().expect("facts").iter().map(|fact| &fact["because"]["rule"]).collect();
     assert!(rules.contains(&&json!("P")), "{explained}");

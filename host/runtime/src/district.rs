@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
+use muster_kernel::charter::Charter;
 use muster_kernel::record::{Activation, Entry, Fact, Receipt};
 use muster_kernel::role::LogLine;
 use muster_kernel::step::{Input, Step, step};
 use muster_kernel::{Digest, DistrictId, Event, Instant, Role, State};
 use muster_sandbox::{Bound, PolicySet};
 use muster_store::Record;
+
+use crate::reload::Changes;
 
 /// An entry that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +41,25 @@ pub(crate) struct District {
 }
 
 /// A policy ready to be bound.
+#[derive(Clone)]
 pub(crate) struct Install {
     pub(crate) activation: Activation,
     pub(crate) bound: Bound,
+}
+
+/// What ends the name of a drill's journal.
+const EXERCISE: &str = ".exercise";
+
+/// The district in which drills of a district are played: the same rules, a journal and a ledger of its own.
+///
+/// This is the wall: a drill never touches the real district, because it never reaches its state.
+pub fn exercise_of(district: &DistrictId) -> DistrictId {
+    DistrictId::from(format!("{district}{EXERCISE}"))
+}
+
+/// Whether a district is one in which drills are played.
+pub fn is_exercise(district: &DistrictId) -> bool {
+    district.as_str().ends_with(EXERCISE)
 }
 
 impl District {
@@ -67,6 +86,28 @@ impl District {
         while let Some(due) = self.state.next_due().filter(|due| *due <= now) {
             self.decide(due, Input::Timer, outcome);
         }
+    }
+
+    /// What a drill's district still needs to run on the same rules as this one.
+    pub(crate) fn for_drill(&self, drill: &Self) -> Changes {
+        let Some(charter) = self.state.charter() else { return Changes::default() };
+        let wanted = Charter { district: drill.id.clone(), ..charter.clone() };
+        let bytes = serde_json::to_vec(&wanted).expect("a charter holds nothing that JSON cannot say");
+        let charter = (drill.state.charter() != Some(&wanted)).then(|| (wanted, Digest::of(&bytes)));
+        let installs = self.state.core.policies.values().filter_map(|activation| {
+            let same = drill.state.core.policies.get(&activation.role).is_some_and(|known| {
+                known.package == activation.package && known.settings == activation.settings
+            });
+            let bound = self.policies.bound(activation.role).filter(|_| !same)?.clone();
+            Some(Install { activation: activation.clone(), bound })
+        });
+        Changes { charter, installs: installs.collect() }
+    }
+
+    /// Sets the charter, under the district's own name: a drill's district bears another than the real one.
+    pub(crate) fn set_charter(&mut self, now: Instant, charter: Charter, digest: Digest, outcome: &mut Outcome) {
+        let charter = Charter { district: self.id.clone(), ..charter };
+        self.decide(now, Input::Charter { charter, digest }, outcome);
     }
 
     /// Binds a policy, from the next event on.

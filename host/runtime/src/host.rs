@@ -8,23 +8,20 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
 use muster_kernel::record::{Entry, Receipt};
-use muster_kernel::step::Input;
 use muster_kernel::{Digest, DistrictId, Event, Instant, Role, State, roster, snapshot};
 use muster_sandbox::{Engine, Limits};
 use muster_store::{DataLock, Disk, Journal, Options as JournalOptions, Vault, View};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
-use crate::district::{Committed, District, Outcome};
+use crate::district::{Committed, District, Outcome, exercise_of, is_exercise};
 use crate::open::{OpenError, Parts};
 use crate::refusal::{QueryError, SubmitError};
-use crate::reload::{self, FolderWatch};
+use crate::reload::{self, Changes, FolderWatch};
 use crate::shard::{self, Command, Mailbox, Message, Shard};
 use crate::view_keeper::ViewKeeper;
 use crate::{RealClock, folder};
 
-/// Entries that a slow subscriber may lag behind before it must read the journal again.
-const SUBSCRIBER_LAG: usize = 1_024;
 
 /// How a host is brought up.
 pub struct HostOptions {
@@ -168,16 +165,18 @@ impl Host {
             let id = opened.district.id.clone();
             problems.extend(opened.problem.map(|problem| (id.clone(), problem)));
             watched.push((path.clone(), opened.watched));
-            let mailbox = Arc::new(Mailbox {
-                signals: AtomicUsize::new(0),
-                acts: AtomicUsize::new(0),
-                committed: broadcast::channel(SUBSCRIBER_LAG).0,
-            });
+            let mailbox = Mailbox::new();
             let shard = number % count;
-            shards[shard].seat(opened.district, Arc::clone(&mailbox));
+            let drill = exercise_of(&id);
+            let drilling = parts.bring_up(&drill)?;
+            let begins = opened.district.for_drill(&drilling);
+            shards[shard].seat(opened.district, mailbox.clone(), Changes::default());
             if seats.insert(id.clone(), Seat { shard, mailbox, folder: path.clone() }).is_some() {
                 return Err(OpenError::Twice(id));
             }
+            let mailbox = Mailbox::new();
+            shards[shard].seat(drilling, mailbox.clone(), begins);
+            seats.insert(drill, Seat { shard, mailbox, folder: path.clone() });
         }
         let threads = start(shards)?;
         let inner = Arc::new(Inner {
@@ -210,7 +209,7 @@ impl Host {
 
     /// The districts, in order.
     pub fn districts(&self) -> Vec<DistrictId> {
-        self.inner.seats.keys().cloned().collect()
+        self.inner.seats.keys().filter(|id| !is_exercise(id)).cloned().collect()
     }
 
     /// Whether the journal takes entries.
@@ -223,7 +222,13 @@ impl Host {
     /// # Errors
     /// When the event was not taken; it then left no trace.
     pub async fn submit(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
-        let (id, seat) = self.seat(district).ok_or_else(|| SubmitError::UnknownDistrict(district.into()))?;
+        let named = DistrictId::from(district);
+        // The wall: a drill never reaches the real district, and nothing real reaches a drill's.
+        let target = if event.exercise && !is_exercise(&named) { exercise_of(&named) } else { named };
+        let (id, seat) = self.seat(target.as_str()).ok_or_else(|| SubmitError::UnknownDistrict(district.into()))?;
+        if !event.exercise && is_exercise(id) {
+            return Err(SubmitError::NotExercise);
+        }
         self.admit(id, seat, &event)?;
         let (reply, told) = oneshot::channel();
         let counter = if shard::is_act(&event) { &seat.mailbox.acts } else { &seat.mailbox.signals };
@@ -239,7 +244,7 @@ impl Host {
     /// When none knows it, or the host cannot answer.
     pub async fn district_of(&self, place: &str) -> Result<DistrictId, SubmitError> {
         for candidate in roster::lineage_of(place) {
-            for id in self.inner.seats.keys() {
+            for id in self.inner.seats.keys().filter(|id| !is_exercise(id)) {
                 let code = candidate.clone();
                 let knows = self.query(id.as_str(), move |state| roster::exact(state, &code).is_some()).await;
                 if knows.map_err(|_| SubmitError::Stopping)? {
@@ -257,9 +262,6 @@ impl Host {
     fn admit(&self, id: &DistrictId, seat: &Seat, event: &Event) -> Result<(), SubmitError> {
         if self.inner.stopping.load(Ordering::SeqCst) {
             return Err(SubmitError::Stopping);
-        }
-        if event.exercise {
-            return Err(SubmitError::Exercise);
         }
         let act = shard::is_act(event);
         if !act && self.low_on_space() {
@@ -432,7 +434,7 @@ fn open_district(parts: &Parts, path: &Path, now: Instant) -> Result<OpenedDistr
     };
     if let Some(changes) = changes {
         if let Some((charter, digest)) = changes.charter {
-            district.decide(now, Input::Charter { charter, digest }, &mut outcome);
+            district.set_charter(now, charter, digest, &mut outcome);
         }
         for install in changes.installs {
             district.install(now, install, &mut outcome);
@@ -446,7 +448,12 @@ impl Inner {
     /// A watched file of a district changed: what its folder says now takes effect between two events, or a problem is
     /// shown and nothing changes.
     fn reload(&self, path: &Path) {
-        let Some((id, seat)) = self.seats.iter().find(|(_, seat)| seat.folder == path) else { return };
+        for (id, seat) in self.seats.iter().filter(|(_, seat)| seat.folder == path) {
+            self.reload_one(id, seat);
+        }
+    }
+
+    fn reload_one(&self, id: &DistrictId, seat: &Seat) {
         let outcome = self.try_reload(id, seat);
         let mut problems = self.problems.lock().expect("no holder panics");
         match outcome {

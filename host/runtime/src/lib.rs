@@ -17,7 +17,7 @@ mod shard;
 mod view_keeper;
 
 pub use clock::{Clock, RealClock, VirtualClock};
-pub use district::Committed;
+pub use district::{Committed, exercise_of, is_exercise};
 pub use host::{DistrictStatus, Host, HostError, HostOptions, PolicyStatus};
 pub use open::OpenError;
 pub use refusal::{QueryError, SubmitError};

@@ -21,6 +21,9 @@ pub fn lines(entry: &Entry, hash: Digest, state: &State) -> Vec<(Fact, Map<Strin
         line.insert("at".into(), json!(entry.at));
         line.insert("seq".into(), json!(entry.seq));
         line.insert("cause".into(), cause.clone());
+        if crate::is_exercise(&entry.district) {
+            line.insert("exercise".into(), json!(true));
+        }
         line.insert("kind".into(), json!(fact.kind()));
         line.extend(body(fact, state));
         line.insert("hash".into(), json!(hash.short()));

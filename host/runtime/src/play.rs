@@ -15,7 +15,7 @@ use muster_store::{Disk, Journal, Options as JournalOptions, Vault};
 use serde_json::{Map, Value as Json};
 
 use crate::cloudevent;
-use crate::district::{District, Outcome};
+use crate::district::{District, Outcome, exercise_of};
 use crate::open::{OpenError, Parts};
 use crate::output;
 use crate::{folder, reload};
@@ -81,7 +81,7 @@ pub fn play(
     while let Some((arrival, event)) = waiting.next() {
         player.timers_until(arrival, false, &mut pace, &mut tell)?;
         pace.wait_for(arrival);
-        player.turn(&mut tell, |district, outcome| district.event(arrival, event, outcome))?;
+        player.event(arrival, event, &mut tell)?;
         let next = waiting.peek().map(|(arrival, _)| *arrival);
         if next != Some(arrival) {
             player.timers_until(arrival, true, &mut pace, &mut tell)?;
@@ -111,6 +111,9 @@ fn read_stream(stream: &Path) -> Result<Vec<(Instant, Event)>, OpenError> {
 
 struct Player {
     district: District,
+    /// The drill's district, once a drill has begun.
+    drill: Option<District>,
+    parts: Parts,
     journal: Arc<Journal>,
 }
 
@@ -122,12 +125,15 @@ impl Player {
         let journal = Arc::new(Journal::open(disk, JournalOptions::default())?.journal);
         let vault = Vault::open(&data.join("vault"))?;
         let parts = Parts { engine: Engine::new(Limits::STANDARD)?, journal: Arc::clone(&journal), vault, view: None };
-        let mut player = Self { district: parts.bring_up(&folder.charter.district)?, journal };
+        let drill = parts.bring_up(&exercise_of(&folder.charter.district))?;
+        let drill = (drill.state.core.seq > 0).then_some(drill);
+        let mut player =
+            Self { district: parts.bring_up(&folder.charter.district)?, drill, parts: parts.clone(), journal };
         let changes = reload::difference(&parts, &folder, &player.district.state)?;
         let now = begin.unwrap_or(Instant::MIN);
         player.turn(&mut |_| {}, |district, outcome| {
             if let Some((charter, digest)) = changes.charter {
-                district.decide(now, Input::Charter { charter, digest }, outcome);
+                district.set_charter(now, charter, digest, outcome);
             }
             for install in changes.installs {
                 district.install(now, install, outcome);
@@ -136,24 +142,36 @@ impl Player {
         Ok(player)
     }
 
+    /// An event goes to the district, or, in a drill, to the drill's: the real one never sees it.
+    fn event(&mut self, now: Instant, event: Event, tell: &mut impl FnMut(&Line<'_>)) -> Result<(), OpenError> {
+        if !event.exercise {
+            return self.turn(tell, |district, outcome| district.event(now, event, outcome));
+        }
+        let mut drill = match self.drill.take() {
+            Some(drill) => drill,
+            None => self.parts.bring_up(&exercise_of(&self.district.id))?,
+        };
+        let begins = self.district.for_drill(&drill);
+        let decided = decide_and_tell(&mut drill, &self.journal, tell, |drill, outcome| {
+            if let Some((charter, digest)) = begins.charter {
+                drill.set_charter(now, charter, digest, outcome);
+            }
+            for install in begins.installs {
+                drill.install(now, install, outcome);
+            }
+            drill.event(now, event, outcome);
+        });
+        self.drill = Some(drill);
+        decided
+    }
+
     /// Decides, makes it durable, and only then tells.
     fn turn(
         &mut self,
         tell: &mut impl FnMut(&Line<'_>),
         decide: impl FnOnce(&mut District, &mut Outcome),
     ) -> Result<(), OpenError> {
-        let mut outcome = Outcome::default();
-        decide(&mut self.district, &mut outcome);
-        if outcome.records.is_empty() {
-            return Ok(());
-        }
-        self.journal.append_and_wait(outcome.records)?;
-        for committed in outcome.entries {
-            for (fact, json) in output::lines(&committed.entry, committed.hash, &self.district.state) {
-                tell(&Line { entry: &committed.entry, fact: &fact, json: &json, state: &self.district.state });
-            }
-        }
-        Ok(())
+        decide_and_tell(&mut self.district, &self.journal, tell, decide)
     }
 
     /// Fires timers one by one, at their own instants: before an instant, or up to and with it.
@@ -164,17 +182,51 @@ impl Player {
         pace: &mut Pace,
         tell: &mut impl FnMut(&Line<'_>),
     ) -> Result<(), OpenError> {
-        while let Some(due) = self.district.state.next_due().filter(|due| *due < end || inclusive && *due == end) {
-            pace.wait_for(due);
-            self.turn(tell, |district, outcome| district.decide(due, Input::Timer, outcome))?;
+        let within = |due: &Instant| *due < end || inclusive && *due == end;
+        loop {
+            let real = self.district.state.next_due().filter(within);
+            let drilled = self.drill.as_ref().and_then(|drill| drill.state.next_due()).filter(within);
+            match (real, drilled) {
+                (Some(due), other) if other.is_none_or(|other| due <= other) => {
+                    pace.wait_for(due);
+                    self.turn(tell, |district, outcome| district.decide(due, Input::Timer, outcome))?;
+                }
+                (_, Some(due)) => {
+                    pace.wait_for(due);
+                    let Some(drill) = &mut self.drill else { return Ok(()) };
+                    let fire = |drill: &mut District, outcome: &mut Outcome| drill.decide(due, Input::Timer, outcome);
+                    decide_and_tell(drill, &self.journal, tell, fire)?;
+                }
+                _ => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     fn ended(&self) -> Ended {
         let core = &self.district.state.core;
         Ended { seq: core.seq, head: core.head, state: snapshot::digest(&self.district.state) }
     }
+}
+
+/// Decides, makes it durable, and only then tells.
+fn decide_and_tell(
+    district: &mut District,
+    journal: &Journal,
+    tell: &mut impl FnMut(&Line<'_>),
+    decide: impl FnOnce(&mut District, &mut Outcome),
+) -> Result<(), OpenError> {
+    let mut outcome = Outcome::default();
+    decide(district, &mut outcome);
+    if outcome.records.is_empty() {
+        return Ok(());
+    }
+    journal.append_and_wait(outcome.records)?;
+    for committed in outcome.entries {
+        for (fact, json) in output::lines(&committed.entry, committed.hash, &district.state) {
+            tell(&Line { entry: &committed.entry, fact: &fact, json: &json, state: &district.state });
+        }
+    }
+    Ok(())
 }
 
 /// Keeps virtual time at so many times real time.

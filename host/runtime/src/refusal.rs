@@ -25,9 +25,9 @@ pub enum SubmitError {
     /// The disk is nearly full: signals are refused before a write can fail.
     #[error("the host's disk is nearly full: signals are not taken until space is freed; acts of people still are")]
     LowSpace,
-    /// A drill's events do not belong in the real journal.
-    #[error("`exercise` is true: a drill is played with `muster play`, it never reaches a real district")]
-    Exercise,
+    /// What is real does not belong in a drill's journal.
+    #[error("this is a drill's district: it takes events with `exercise` true only; send real ones to the district itself")]
+    NotExercise,
     /// The journal stopped.
     #[error(transparent)]
     Journal(AppendError),

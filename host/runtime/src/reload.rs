@@ -21,6 +21,7 @@ use crate::open::{OpenError, Parts};
 const QUIET: Duration = Duration::from_millis(100);
 
 /// What a folder wants changed.
+#[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) charter: Option<(Charter, Digest)>,
     pub(crate) installs: Vec<Install>,
@@ -34,17 +35,22 @@ impl Changes {
 
 /// What differs between a folder and what is in force.
 pub(crate) fn difference(parts: &Parts, folder: &Folder, state: &State) -> Result<Changes, OpenError> {
-    let charter = (state.charter() != Some(&folder.charter)).then(|| (folder.charter.clone(), folder.charter_digest));
-    let mut installs = Vec::new();
-    for (role, files) in &folder.policies {
-        let in_force = state.core.policies.get(role);
-        let same = in_force.is_some_and(|activation| {
+    // A drill's district bears a name of its own; everything else of the charter is the same.
+    let in_force = state.charter();
+    let named = in_force.map(|charter| Charter { district: folder.charter.district.clone(), ..charter.clone() });
+    let charter = (named.as_ref() != Some(&folder.charter)).then(|| (folder.charter.clone(), folder.charter_digest));
+    let changed = folder.policies.iter().filter(|(role, files)| {
+        !state.core.policies.get(role).is_some_and(|activation| {
             activation.package == files.package.digest && activation.settings == files.settings_digest
-        });
-        if !same {
-            installs.push(parts.prepare(*role, files)?);
-        }
-    }
+        })
+    });
+    // Compiling takes long, and one package needs nothing of another.
+    let installs = std::thread::scope(|scope| {
+        let compiling: Vec<_> =
+            changed.map(|(role, files)| scope.spawn(move || parts.prepare(*role, files))).collect();
+        let joined = compiling.into_iter().map(|thread| thread.join().expect("compiling does not panic"));
+        joined.collect::<Result<Vec<Install>, OpenError>>()
+    })?;
     Ok(Changes { charter, installs })
 }
 

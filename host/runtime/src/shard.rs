@@ -11,14 +11,14 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use muster_kernel::charter::Charter;
 use muster_kernel::record::Receipt;
-use muster_kernel::step::Input;
 use muster_kernel::{Digest, DistrictId, Event, Instant, State, snapshot};
 use muster_store::{AppendError, Head, Journal};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
-use crate::district::{Committed, District, Install, Outcome};
+use crate::district::{Committed, District, Install, Outcome, is_exercise};
 use crate::refusal::SubmitError;
+use crate::reload::Changes;
 use crate::view_keeper::Change;
 
 /// Events that one district decides in one turn: a few milliseconds of work, so that others need not wait longer.
@@ -58,6 +58,16 @@ pub(crate) struct Mailbox {
     pub(crate) committed: broadcast::Sender<Arc<Committed>>,
 }
 
+/// Entries that a slow subscriber may lag behind before it must read the journal again.
+const SUBSCRIBER_LAG: usize = 1_024;
+
+impl Mailbox {
+    pub(crate) fn new() -> Arc<Self> {
+        let committed = broadcast::channel(SUBSCRIBER_LAG).0;
+        Arc::new(Self { signals: AtomicUsize::new(0), acts: AtomicUsize::new(0), committed })
+    }
+}
+
 /// One district with what waits for it.
 struct Seat {
     district: District,
@@ -65,6 +75,8 @@ struct Seat {
     acts: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
     signals: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
     others: VecDeque<Command>,
+    /// What a drill's district begins with, once its first event comes. `None`: it has begun, or is a real district.
+    begins_with: Option<Vec<Command>>,
     since_view: u64,
 }
 
@@ -94,10 +106,15 @@ impl Shard {
         Self { seats: BTreeMap::new(), commands, journal, clock, view, poisoned }
     }
 
-    pub(crate) fn seat(&mut self, district: District, mailbox: Arc<Mailbox>) {
-        let (acts, signals, others) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+    /// Takes a district in, with what must take effect before anything else.
+    pub(crate) fn seat(&mut self, district: District, mailbox: Arc<Mailbox>, first: Changes) {
+        let (acts, signals) = (VecDeque::new(), VecDeque::new());
+        let charter = first.charter.map(|(charter, digest)| Command::Charter { charter, digest });
+        let others = charter.into_iter().chain(first.installs.into_iter().map(Command::Install)).collect();
         let id = district.id.clone();
-        self.seats.insert(id, Seat { district, mailbox, acts, signals, others, since_view: 0 });
+        // Nothing is written for a drill that never takes place.
+        let begins_with = (is_exercise(&id) && district.state.core.seq == 0).then(Vec::new);
+        self.seats.insert(id, Seat { district, mailbox, acts, signals, others, begins_with, since_view: 0 });
     }
 
     pub(crate) fn run(mut self) {
@@ -204,6 +221,9 @@ impl Seat {
         }
         for _ in 0..TURN_MAX {
             let Some((event, reply)) = self.next_event() else { break };
+            for command in self.begins_with.take().into_iter().flatten() {
+                self.other(now, command, &mut work);
+            }
             self.district.event(now, event, &mut work.outcome);
             work.replies.push((reply, work.outcome.receipts.len() - 1));
         }
@@ -223,11 +243,18 @@ impl Seat {
     }
 
     fn other(&mut self, now: Instant, command: Command, work: &mut Work) {
+        let command = match (&mut self.begins_with, command) {
+            (Some(begins_with), command @ (Command::Charter { .. } | Command::Install(_))) => {
+                begins_with.push(command);
+                return;
+            }
+            (_, command) => command,
+        };
         match command {
             Command::Query(ask) => work.answers.push(ask(&self.district)),
             Command::Charter { charter, digest } => {
                 self.district.timers_before(now, &mut work.outcome);
-                self.district.decide(now, Input::Charter { charter, digest }, &mut work.outcome);
+                self.district.set_charter(now, charter, digest, &mut work.outcome);
             }
             Command::Install(install) => {
                 self.district.timers_before(now, &mut work.outcome);

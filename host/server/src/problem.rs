@@ -67,8 +67,8 @@ impl Kind {
             Self::Exercise => (
                 "exercise",
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "演练事件不进入实战",
-                "a drill's event does not reach a real district",
+                "实战事件不进入演练",
+                "a real event does not reach a drill",
             ),
             Self::Busy => ("busy", StatusCode::TOO_MANY_REQUESTS, "待处理事件过多", "too many events are waiting"),
             Self::LowSpace => ("low-space", StatusCode::SERVICE_UNAVAILABLE, "磁盘空间不足", "the disk is nearly full"),
@@ -118,7 +118,7 @@ impl Problem {
             SubmitError::UnknownPlace(_) => Kind::UnknownPlace,
             SubmitError::Busy { .. } => Kind::Busy,
             SubmitError::LowSpace => Kind::LowSpace,
-            SubmitError::Exercise => Kind::Exercise,
+            SubmitError::NotExercise => Kind::Exercise,
             SubmitError::Journal(_) => Kind::JournalStopped,
             SubmitError::Stopping => Kind::Stopping,
         };

@@ -114,8 +114,12 @@ fn split(now: i64, event: &Event) -> Option<ReasonedFinding> {
     };
     let before = facts::spent(&filter);
     // What was just allowed is among the sum already; what was sent up is not.
-    let total = if before.total >= own && before.count > 0 { before.total.max(own) } else { before.total + own };
-    if before.count == 0 || own > limit || total <= limit {
+    let allowed = facts::spent(&SpendingFilter { since: Some(now), ..filter }).count > 0;
+    let (count, total) =
+        if allowed { (before.count, before.total) } else { (before.count + 1, before.total + own) };
+    let granted = facts::grants(&node.code).into_iter().find(|grant| grant.powers.iter().any(|power| power == "spend"));
+    let limit = limit * granted.map_or(1_000, |grant| i64::from(grant.multiplier_permille)) / 1_000;
+    if count < 2 || own > limit || total <= limit {
         return None;
     }
     let why = because(
@@ -126,7 +130,7 @@ fn split(now: i64, event: &Event) -> Option<ReasonedFinding> {
             before.count
         ),
     );
-    let details = vec![number("count", i64::from(before.count)), number("total", total), number("limit", limit)];
+    let details = vec![number("count", i64::from(count)), number("total", total), number("limit", limit)];
     let subject = event.text("request").map(|request| format!("spend/{request}"));
     Some(finding("SPLIT-PURCHASE", &event.node, subject, details, Vec::new(), why))
 }

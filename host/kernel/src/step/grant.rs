@@ -149,7 +149,10 @@ impl Deciding<'_> {
             return Err(Because::new("host:second-person", "申请人不得自批", "nobody decides on their own request"));
         }
         let node = roster::node_of(&row.approver).cloned().unwrap_or_else(|| row.order.grantor.clone());
-        self.check_approver(event, &node)?;
+        // Whoever was asked first may still decide after it went up: the powers are theirs to give.
+        self.check_approver(event, &node).or_else(|because| {
+            self.check_approver(event, &row.order.grantor).map_err(|_| because)
+        })?;
         self.incident.clone_from(&row.incident);
         self.record(Fact::GrantDecided {
             request: request.clone(),
