@@ -39,6 +39,11 @@ pub(crate) enum Command {
     Send(Send),
     /// What is happening: list incidents, or show one
     Incident(Incident),
+    /// Show a register: powers, grants, resources, feedback, rates, awards, ledger, pairs, processes, duty, sources,
+    /// command, waiting, timers
+    Show(Show),
+    /// Do something as an officer: send one event, put together from its kind and fields
+    Act(Act),
     /// Why something was decided: an entry, or all that an incident went through
     Explain(Explain),
     /// How the host and its districts stand
@@ -88,6 +93,47 @@ pub(crate) struct Send {
 pub(crate) struct Incident {
     /// An incident's id or any of its names; all are listed without it
     pub(crate) name: Option<String>,
+    /// What was known then: a position, or an instant
+    #[arg(long, requires = "name")]
+    pub(crate) as_of: Option<String>,
+    /// The district; may be left out when the host has only one
+    #[arg(long, env = "MUSTER_DISTRICT")]
+    pub(crate) district: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The register
+    pub(crate) register: String,
+    /// A node: it and all below it
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// What was known then: a position, or an instant such as 2021-07-20T17:00:00+08:00
+    #[arg(long)]
+    pub(crate) as_of: Option<String>,
+    /// The district; may be left out when the host has only one
+    #[arg(long, env = "MUSTER_DISTRICT")]
+    pub(crate) district: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Act {
+    /// What is done, for instance `callout.released` or `approval.decided`
+    pub(crate) kind: String,
+    /// The fields of the event: `callout=c-000000012-1 decision=approved conditions.hours=48`
+    pub(crate) fields: Vec<String>,
+    /// Who acts: the source of the event
+    #[arg(long = "as", env = "MUSTER_SOURCE", value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// The node it is about
+    #[arg(long)]
+    pub(crate) node: String,
+    /// The incident it is about
+    #[arg(long)]
+    pub(crate) incident: Option<String>,
+    /// A drill: it never touches the real district
+    #[arg(long)]
+    pub(crate) exercise: bool,
     /// The district; may be left out when the host has only one
     #[arg(long, env = "MUSTER_DISTRICT")]
     pub(crate) district: Option<String>,
@@ -195,4 +241,7 @@ pub(crate) struct Inspect {
 pub(crate) struct Check {
     /// The district's folder
     pub(crate) folder: PathBuf,
+    /// Language of the text
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<Lang>,
 }

@@ -38,6 +38,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Send(send) => commands::send::run(&client, &send, output),
         Command::Incident(incident) => commands::query::incident(&client, &incident, output),
+        Command::Show(show) => commands::query::show(&client, &show, output),
+        Command::Act(act) => commands::act::run(&client, &act, output),
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
         Command::Journal(journal) => commands::journal::run(journal),

@@ -140,3 +140,30 @@ fn journal_of(streams: &[&Path], district: &Path) -> (String, String) {
     assert!(output.status.success());
     (String::from_utf8(output.stdout).expect("text"), ended)
 }
+
+#[test]
+fn a_drill_leaves_the_real_journal_byte_for_byte_as_it_is() {
+    let examples = support::examples();
+    let mut drilled = 0;
+    for (stream, _) in expectations(examples.path()) {
+        let text = fs::read_to_string(&stream).expect("text");
+        let real: Vec<&str> = text.lines().filter(|line| !line.contains("\"exercise\":true")).collect();
+        if real.len() == text.lines().count() {
+            continue;
+        }
+        drilled += 1;
+        let district = stream.ancestors().nth(2).expect("district/streams/file").to_path_buf();
+        let without = examples.path().join("without-drill.jsonl");
+        fs::write(&without, real.join("\n")).expect("written");
+        let name = district.file_name().expect("a name").to_str().expect("text").to_owned();
+        let of = |stream: &Path| {
+            let journal = journal_of(&[stream], &district).0;
+            let real = journal.lines().filter(|line| line.contains(&format!("\"district\":\"{name}\"")));
+            real.map(ToOwned::to_owned).collect::<Vec<_>>()
+        };
+        let with = of(&stream);
+        assert!(with.len() > 20, "the real journal holds what is real");
+        assert_eq!(with, of(&without), "the drill in {} reached the real district", stream.display());
+    }
+    assert!(drilled > 0, "no example holds a drill");
+}

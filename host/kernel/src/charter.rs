@@ -181,6 +181,8 @@ pub struct Clocks {
     pub review_within: Option<Milliseconds>,
     /// More direct reports than this are too many for one commander.
     pub span_max: Option<u32>,
+    /// The public sees what was decided so much later; `None`: there is no public view.
+    pub public_delay: Option<Milliseconds>,
     /// Papers of what was spent to save lives come within.
     pub papers_within: Option<Milliseconds>,
 }

@@ -94,13 +94,15 @@ impl District {
         let wanted = Charter { district: drill.id.clone(), ..charter.clone() };
         let bytes = serde_json::to_vec(&wanted).expect("a charter holds nothing that JSON cannot say");
         let charter = (drill.state.charter() != Some(&wanted)).then(|| (wanted, Digest::of(&bytes)));
-        let installs = self.state.core.policies.values().filter_map(|activation| {
-            let same = drill.state.core.policies.get(&activation.role).is_some_and(|known| {
-                known.package == activation.package && known.settings == activation.settings
+        let installs =
+            self.state.core.policies.values().filter_map(|activation| {
+                let same =
+                    drill.state.core.policies.get(&activation.role).is_some_and(|known| {
+                        known.package == activation.package && known.settings == activation.settings
+                    });
+                let bound = self.policies.bound(activation.role).filter(|_| !same)?.clone();
+                Some(Install { activation: activation.clone(), bound })
             });
-            let bound = self.policies.bound(activation.role).filter(|_| !same)?.clone();
-            Some(Install { activation: activation.clone(), bound })
-        });
         Changes { charter, installs: installs.collect() }
     }
 

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
 use muster_kernel::record::{Entry, Receipt};
-use muster_kernel::{Digest, DistrictId, Event, Instant, Role, State, roster, snapshot};
+use muster_kernel::{Digest, DistrictId, Event, Instant, Milliseconds, Role, State, roster, snapshot};
 use muster_sandbox::{Engine, Limits};
 use muster_store::{DataLock, Disk, Journal, Options as JournalOptions, Vault, View};
 use tokio::sync::{broadcast, oneshot};
@@ -16,12 +16,12 @@ use tokio::sync::{broadcast, oneshot};
 use crate::clock::Clock;
 use crate::district::{Committed, District, Outcome, exercise_of, is_exercise};
 use crate::open::{OpenError, Parts};
+use crate::past::{self, AsOf, Delayed};
 use crate::refusal::{QueryError, SubmitError};
 use crate::reload::{self, Changes, FolderWatch};
 use crate::shard::{self, Command, Mailbox, Message, Shard};
 use crate::view_keeper::ViewKeeper;
 use crate::{RealClock, folder};
-
 
 /// How a host is brought up.
 pub struct HostOptions {
@@ -110,6 +110,7 @@ pub struct Host {
     threads: Mutex<Vec<JoinHandle<()>>>,
     keeper: Mutex<Option<ViewKeeper>>,
     watch: Mutex<Option<FolderWatch>>,
+    delayed: Delayed,
     /// Why the view was built anew at the start, if it was.
     pub view_rebuilt: Option<String>,
     _lock: DataLock,
@@ -197,6 +198,7 @@ impl Host {
             threads: Mutex::new(threads),
             keeper: Mutex::new(Some(keeper)),
             watch: Mutex::new(Some(watch)),
+            delayed: Delayed::default(),
             view_rebuilt,
             _lock: lock,
         })
@@ -328,6 +330,31 @@ impl Host {
             Ok(Committed { entry, hash: Digest(record.hash) })
         });
         read.collect()
+    }
+
+    /// A district's state as it was then, with nothing that came later. Reads the journal: not for the threads that answer.
+    ///
+    /// # Errors
+    /// When there is no such district, or the journal cannot be read.
+    pub fn as_of<T>(&self, district: &str, then: AsOf, ask: impl FnOnce(&State) -> T) -> Result<T, QueryError> {
+        let (id, _) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        let mut state = State::default();
+        past::fold_to(&self.inner.parts.journal, id.as_str(), &mut state, then)?;
+        Ok(ask(&state))
+    }
+
+    /// A district's state as it was some time ago. Reads the journal: not for the threads that answer.
+    ///
+    /// # Errors
+    /// When there is no such district, or the journal cannot be read.
+    pub fn delayed<T>(
+        &self,
+        district: &str,
+        delay: Milliseconds,
+        ask: impl FnOnce(&State) -> T,
+    ) -> Result<T, QueryError> {
+        let (id, _) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        self.delayed.ask(&self.inner.parts.journal, id, self.now() - delay, ask)
     }
 
     /// Entries as they become durable. Subscribe first, then read the past: nothing falls between.

@@ -26,7 +26,9 @@ pub enum SubmitError {
     #[error("the host's disk is nearly full: signals are not taken until space is freed; acts of people still are")]
     LowSpace,
     /// What is real does not belong in a drill's journal.
-    #[error("this is a drill's district: it takes events with `exercise` true only; send real ones to the district itself")]
+    #[error(
+        "this is a drill's district: it takes events with `exercise` true only; send real ones to the district itself"
+    )]
     NotExercise,
     /// The journal stopped.
     #[error(transparent)]

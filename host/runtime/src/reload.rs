@@ -46,8 +46,7 @@ pub(crate) fn difference(parts: &Parts, folder: &Folder, state: &State) -> Resul
     });
     // Compiling takes long, and one package needs nothing of another.
     let installs = std::thread::scope(|scope| {
-        let compiling: Vec<_> =
-            changed.map(|(role, files)| scope.spawn(move || parts.prepare(*role, files))).collect();
+        let compiling: Vec<_> = changed.map(|(role, files)| scope.spawn(move || parts.prepare(*role, files))).collect();
         let joined = compiling.into_iter().map(|thread| thread.join().expect("compiling does not panic"));
         joined.collect::<Result<Vec<Install>, OpenError>>()
     })?;

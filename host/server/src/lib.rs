@@ -7,7 +7,9 @@ mod explain;
 mod intake;
 pub mod language;
 mod problem;
+mod public;
 mod reads;
+mod registers;
 pub mod sentence;
 mod stream;
 mod views;
@@ -39,6 +41,8 @@ pub fn router(host: Arc<Host>) -> Router {
         .route("/v1/districts/{district}/events", post(intake::to_district))
         .route("/v1/districts/{district}/incidents", get(reads::incidents))
         .route("/v1/districts/{district}/incidents/{incident}", get(reads::incident))
+        .route("/v1/districts/{district}/registers/{register}", get(reads::register))
+        .route("/v1/public/{district}", get(public::view))
         .route("/v1/districts/{district}/findings", get(reads::findings))
         .route("/v1/districts/{district}/entries", get(reads::entries))
         .route("/v1/districts/{district}/entries/{seq}", get(reads::entry))

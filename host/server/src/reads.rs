@@ -7,13 +7,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_kernel::facts;
-use muster_runtime::{Committed, DistrictStatus, Host};
+use muster_runtime::{AsOf, Committed, DistrictStatus, Host};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
 
 use crate::language::Language;
 use crate::problem::{Kind, Problem, language};
-use crate::views;
+use crate::{registers, views};
 
 /// Rows on one page.
 const PAGE_MAX: usize = 500;
@@ -97,19 +97,69 @@ pub(crate) async fn incidents(
     Ok(Json(json!({"incidents": rows, "next": next})))
 }
 
-/// `GET /v1/districts/{district}/incidents/{incident}`: by id or by any name.
+/// Which part of a district, and when.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    /// A node: it and all below it.
+    #[serde(default)]
+    node: Option<String>,
+    /// A position or an instant: what was known then.
+    #[serde(default)]
+    as_of: Option<String>,
+}
+
+/// Asks the state as it is, or, with `as_of`, as it was.
+async fn ask<T: std::marker::Send + 'static>(
+    host: &Arc<Host>,
+    district: &str,
+    as_of: Option<&str>,
+    language: Language,
+    ask: impl FnOnce(&muster_kernel::State) -> T + std::marker::Send + 'static,
+) -> Result<T, Problem> {
+    let Some(text) = as_of else {
+        return host.query(district, ask).await.map_err(|error| Problem::of_query(&error, language));
+    };
+    let Some(then) = AsOf::parse(text) else {
+        let detail = format!("`as_of` is `{text}`; write a position such as `812`, or an instant with its offset");
+        return Err(Problem::new(Kind::BadRequest, language, detail).field(Some("as_of")));
+    };
+    let (host, district) = (Arc::clone(host), district.to_owned());
+    let folded = tokio::task::spawn_blocking(move || host.as_of(&district, then, ask)).await;
+    folded.unwrap_or(Err(muster_runtime::QueryError::Unavailable)).map_err(|error| Problem::of_query(&error, language))
+}
+
+/// `GET /v1/districts/{district}/incidents/{incident}`: by id or by any name, now or as of then.
 pub(crate) async fn incident(
     State(host): State<Arc<Host>>,
     Path((district, incident)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Answer {
     let language = language(&headers);
     let name = incident.clone();
-    let ask = move |state: &muster_kernel::State| {
+    let view = move |state: &muster_kernel::State| {
         facts::find_incident(state, &name).map(|(id, row)| views::full(state, id, row))
     };
-    let found = host.query(&district, ask).await.map_err(|error| Problem::of_query(&error, language))?;
+    let found = ask(&host, &district, wanted.as_of.as_deref(), language, view).await?;
     let missing = || Problem::new(Kind::NotFound, language, format!("there is no incident `{incident}` in {district}"));
+    found.map(Json).ok_or_else(missing)
+}
+
+/// `GET /v1/districts/{district}/registers/{register}`: now or as of then.
+pub(crate) async fn register(
+    State(host): State<Arc<Host>>,
+    Path((district, register)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Answer {
+    let language = language(&headers);
+    let (name, node) = (register.clone(), wanted.node);
+    let read = move |state: &muster_kernel::State| registers::of(state, &name, node.as_deref());
+    let found = ask(&host, &district, wanted.as_of.as_deref(), language, read).await?;
+    let missing = || {
+        let names = registers::NAMES.join(", ");
+        Problem::new(Kind::NotFound, language, format!("there is no register `{register}`; there are {names}"))
+    };
     found.map(Json).ok_or_else(missing)
 }
 

@@ -6,15 +6,15 @@ use muster_kernel::{IncidentId, Instant, facts, roster};
 use muster_runtime::output::shown_name;
 use serde_json::{Value as Json, json};
 
-fn local(state: &State, instant: Instant) -> String {
+pub(crate) fn local(state: &State, instant: Instant) -> String {
     instant.to_local_text(state.charter().map_or(0, |charter| charter.utc_offset_seconds))
 }
 
-fn maybe_local(state: &State, instant: Option<Instant>) -> Option<String> {
+pub(crate) fn maybe_local(state: &State, instant: Option<Instant>) -> Option<String> {
     instant.map(|instant| local(state, instant))
 }
 
-fn who(state: &State, party: &Party) -> String {
+pub(crate) fn who(state: &State, party: &Party) -> String {
     roster::title(state, party)
 }
 
@@ -37,6 +37,9 @@ pub(crate) fn brief(state: &State, id: &IncidentId, row: &Incident) -> Json {
         "life_safety": row.life_safety,
         "level": {"recommended": view.response.recommended, "in_force": view.response.in_force, "floor": view.floor},
         "part_of": row.parent,
+        "commander": row.command.as_ref().map(|command| who(state, &command.commander)),
+        "hazard_cleared": row.hazard_cleared,
+        "closed": maybe_local(state, row.closed),
     })
 }
 
@@ -85,7 +88,11 @@ fn levels(state: &State, incident: &Scope) -> Json {
 fn call(state: &State, call: &CallState) -> Json {
     json!({
         "party": call.called.title,
+        "person": call.called.person,
         "acknowledged": maybe_local(state, call.acknowledged),
+        "acknowledged_by": call.acknowledged_by,
+        "en_route": maybe_local(state, call.en_route),
+        "planned": maybe_local(state, call.planned),
         "reported_in": maybe_local(state, call.reported_in),
         "released": maybe_local(state, call.released),
         "missed": call.missed,
@@ -111,7 +118,8 @@ fn measures(state: &State, incident: &Scope) -> Json {
         json!({
             "id": id, "kind": row.order.kind, "node": row.order.node, "target": row.order.target, "status": row.status,
             "deciders": row.deciders.iter().map(|party| who(state, party)).collect::<Vec<_>>(),
-            "decide_by": maybe_local(state, row.decide_by),
+            "decide_by": maybe_local(state, row.decide_by), "starts": maybe_local(state, row.order.starts),
+            "scope": row.order.scope, "exceptions": row.order.exceptions, "confirmed": maybe_local(state, row.confirmed),
         })
     });
     rows.collect()
@@ -122,7 +130,7 @@ fn tasks(state: &State, incident: &Scope) -> Json {
         json!({
             "id": id, "kind": row.order.kind, "to": who(state, &row.order.to), "node": row.order.node,
             "place": row.order.place, "due": maybe_local(state, row.order.due), "items": row.order.items,
-            "life_safety": row.order.life_safety, "state": row.state,
+            "life_safety": row.order.life_safety, "state": row.state, "claim": row.claim, "said_by": row.by,
         })
     });
     rows.collect()

@@ -116,7 +116,8 @@ fn within(question: &Question, request: &SpendRequest, limit: &Limit, split: i64
     let sum = split + request.amount;
     let alone = limit.item * settings::integer("second_signature_above_permille") / 1_000;
     let widened = if limit.granted { ("(授权期内加倍)", " (doubled under a grant)") } else { ("", "") };
-    if sum > alone {
+    // D4: what saves lives runs first; its papers follow.
+    if sum > alone && !request.life_safety {
         let by = Party::Post(Post { node: question.node.clone(), name: settings::text("second_signature_post") });
         let decide_by = question.now + settings::minutes("approval_wait_minutes");
         let why = because(

@@ -267,7 +267,11 @@ impl Scene<'_> {
 
     fn report(&self, row: &Row) -> ReportDuty {
         let kind = settings::cell(row, "report");
-        let to = row.text("tier").and_then(|tier| self.tier(tier)).unwrap_or(Tier::Province);
+        let to = match row.text("tier") {
+            // A district reports to its city, whatever the tier of the place.
+            Some("above") => self.tier("above").filter(|tier| *tier as u8 > Tier::District as u8).unwrap_or(Tier::City),
+            word => word.and_then(Tier::parse).unwrap_or(Tier::Province),
+        };
         let level = self.level.map_or("", Level::name);
         ReportDuty {
             key: format!("{kind}/{level}"),

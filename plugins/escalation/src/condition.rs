@@ -1,12 +1,12 @@
 //! When a row of a table applies to an event. Unknown meets no condition.
 
 use muster_sdk::settings::Row;
-use muster_sdk::{Attributes, Event, Incident, Level, MeasureStatus, Mode, Number, facts, memory, roster};
+use muster_sdk::{Attributes, Event, Incident, Level, MeasureStatus, Mode, Number, RiskStage, facts, memory, roster};
 
 /// Whether every condition of the row holds.
 ///
 /// `field` (or several names for the same figure, the first that is known) with `at_least`, `below` or `over_field`;
-/// `is`; `topic` with `at_least`; `life_safety_incident`; `level_at_least`; `mode`; `measure_in_force`; `seen`, `unseen`.
+/// `is`; `topic` with `at_least`; `life_safety_incident`; `level_at_least`; `mode`; `while_stage`; `measure_in_force`; `seen`, `unseen`.
 pub(crate) fn holds(row: &Row, event: &Event, incident: Option<&Incident>, place: &str, now: i64) -> bool {
     threshold(row, event)
         && equalities(row, event)
@@ -58,13 +58,15 @@ fn of_incident(row: &Row, incident: Option<&Incident>) -> bool {
     let lives = row.flag("life_safety_incident");
     let level = row.text("level_at_least").and_then(Level::parse);
     let mode = row.text("mode").and_then(Mode::parse);
-    if lives.is_none() && level.is_none() && mode.is_none() {
+    let stage = row.text("while_stage").and_then(RiskStage::parse);
+    if lives.is_none() && level.is_none() && mode.is_none() && stage.is_none() {
         return true;
     }
     let Some(incident) = incident else { return false };
     lives.is_none_or(|lives| incident.life_safety == lives)
         && level.is_none_or(|level| highest_in_force(incident).is_some_and(|holds| holds as u8 >= level as u8))
         && mode.is_none_or(|mode| incident.mode == mode)
+        && stage.is_none_or(|stage| incident.stage == stage)
 }
 
 fn highest_in_force(incident: &Incident) -> Option<Level> {

@@ -115,8 +115,7 @@ fn split(now: i64, event: &Event) -> Option<ReasonedFinding> {
     let before = facts::spent(&filter);
     // What was just allowed is among the sum already; what was sent up is not.
     let allowed = facts::spent(&SpendingFilter { since: Some(now), ..filter }).count > 0;
-    let (count, total) =
-        if allowed { (before.count, before.total) } else { (before.count + 1, before.total + own) };
+    let (count, total) = if allowed { (before.count, before.total) } else { (before.count + 1, before.total + own) };
     let granted = facts::grants(&node.code).into_iter().find(|grant| grant.powers.iter().any(|power| power == "spend"));
     let limit = limit * granted.map_or(1_000, |grant| i64::from(grant.multiplier_permille)) / 1_000;
     if count < 2 || own > limit || total <= limit {

@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+pub(crate) mod act;
 pub(crate) mod journal;
 pub(crate) mod package;
 pub(crate) mod play;

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use muster_packages::Package;
+use muster_runtime::{Clock as _, RealClock};
 use muster_sandbox::{Capability, Engine, Limits};
+use muster_server::language::Language;
 use serde_json::json;
 
 use crate::arguments::{Build, Check, Inspect, Output};
@@ -52,6 +54,7 @@ pub(crate) fn inspect(wanted: &Inspect, output: Output) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is wrong with a folder, or, when it can be used, what should be looked at before the crisis.
 pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     let folder = muster_runtime::folder::read(&wanted.folder)?;
     let engine = Engine::new(Limits::STANDARD)?;
@@ -65,12 +68,20 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
         );
     }
     let charter = &folder.charter;
+    let advice = muster_runtime::lint::lint(charter, RealClock.now());
+    for found in &advice {
+        match super::language(wanted.lang) {
+            Language::Chinese => say!("{}: {}", found.code, found.chinese),
+            Language::English => say!("{}: {}", found.code, found.english),
+        }
+    }
     say!(
-        "{}: {} nodes, {} departments, {} policies: nothing to complain about",
+        "{}: {} nodes, {} departments, {} policies: {}",
         charter.district,
         charter.nodes.len(),
         charter.departments.len(),
-        folder.policies.len()
+        folder.policies.len(),
+        if advice.is_empty() { "nothing to complain about".to_owned() } else { format!("{} to look at", advice.len()) }
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(if advice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

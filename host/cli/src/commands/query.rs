@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::Value as Json;
 
-use crate::arguments::{Explain, Incident, Output};
+use crate::arguments::{Explain, Incident, Output, Show};
 use crate::client::Client;
 
 fn text(value: &Json) -> String {
@@ -34,10 +34,11 @@ pub(crate) fn incident(client: &Client, wanted: &Incident, output: Output) -> an
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let found = client.get(&format!("/districts/{district}/incidents/{name}"))?;
+    let found =
+        client.get(&format!("/districts/{district}/incidents/{name}{}", then(wanted.as_of.as_deref(), None)))?;
     match output {
         Output::Json => print(&found)?,
-        Output::Text => show(&found),
+        Output::Text => shown(&found),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,7 +59,47 @@ fn brief(row: &Json) -> String {
     )
 }
 
-fn show(found: &Json) {
+/// The part of an address that says when and where: `?as_of=…&node=…`.
+fn then(as_of: Option<&str>, node: Option<&str>) -> String {
+    let escaped = |text: &str| text.replace('+', "%2B");
+    let parts = [as_of.map(|text| format!("as_of={}", escaped(text))), node.map(|node| format!("node={node}"))];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
+}
+
+/// A register, row by row.
+pub(crate) fn show(client: &Client, wanted: &Show, output: Output) -> anyhow::Result<ExitCode> {
+    let district = client.district(wanted.district.as_deref())?;
+    let when = then(wanted.as_of.as_deref(), wanted.node.as_deref());
+    let found = client.get(&format!("/districts/{district}/registers/{}{when}", wanted.register))?;
+    match output {
+        Output::Json => print(&found)?,
+        Output::Text => table(&found),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(found: &Json) {
+    match found {
+        Json::Array(rows) => rows.iter().for_each(line),
+        Json::Object(parts) if parts.values().all(Json::is_array) => {
+            for (name, rows) in parts {
+                say!("{name}:");
+                rows.as_array().into_iter().flatten().for_each(line);
+            }
+        }
+        Json::Object(fields) => fields.iter().for_each(|(name, value)| say!("{name}: {}", text(value))),
+        other => say!("{}", text(other)),
+    }
+}
+
+fn line(row: &Json) {
+    let fields = row.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let shown: Vec<String> = fields.map(|(name, value)| format!("{name} {}", text(value))).collect();
+    say!("  {}", shown.join("  "));
+}
+
+fn shown(found: &Json) {
     say!("{}", brief(found));
     section(found, "levels", |row| {
         let waits = &row["confirmation"];
@@ -86,7 +127,7 @@ fn show(found: &Json) {
             text(&row["kind"]),
             text(&row["node"]),
             text(&row["status"]),
-            text(&row["decider"]),
+            deciders(&row["deciders"]),
             text(&row["decide_by"])
         )
     });
@@ -141,6 +182,11 @@ fn section(found: &Json, name: &str, line: impl Fn(&Json) -> String) {
         say!("  {name}:");
         lines.for_each(|row| say!("    {}", line(row)));
     }
+}
+
+fn deciders(row: &Json) -> String {
+    let names: Vec<String> = rows(row).map(text).collect();
+    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
 
 fn called(call: &Json) -> String {

@@ -31,7 +31,7 @@ pub(crate) fn run(client: &Client, send: &Send, output: Output) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_words(event: &Json, receipt: &Json) -> String {
+pub(super) fn in_words(event: &Json, receipt: &Json) -> String {
     let facts = receipt["facts"].as_object().map(|facts| {
         let kinds: Vec<String> = facts.iter().map(|(kind, count)| format!("{kind} ×{count}")).collect();
         kinds.join(", ")

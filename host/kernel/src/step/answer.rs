@@ -102,7 +102,10 @@ impl Deciding<'_> {
                 && matches!(row.status, FindingStatus::Open | FindingStatus::Answered | FindingStatus::ExcuseForReview)
                 && (self.incident.is_none() || row.incident == self.incident)
         };
-        let found = self.state.findings.iter().rev().find(|(_, row)| fits(row)).map(|(id, _)| id.clone());
+        // One that waits for the supervisor is meant before one that nobody has answered.
+        let waits = |row: &crate::state::Finding| row.status == FindingStatus::ExcuseForReview;
+        let fitting = || self.state.findings.iter().rev().filter(|(_, row)| fits(row));
+        let found = fitting().find(|(_, row)| waits(row)).or_else(|| fitting().next()).map(|(id, _)| id.clone());
         found.ok_or_else(|| Because::new("host:unknown-finding", "没有这个监管发现", "there is no such finding"))
     }
 

@@ -8,6 +8,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Deciding;
+use super::callout_match::Called;
 use super::level::required;
 use crate::act::{Because, Party};
 use crate::fold;
@@ -21,6 +22,8 @@ struct Answered {
     callout: CalloutId,
     party: Party,
     position: usize,
+    /// A name for the call-out that is new.
+    name: Option<String>,
     row: Callout,
     /// From when its clock runs.
     began: Instant,
@@ -38,7 +41,7 @@ impl Answered {
 
 impl Deciding<'_> {
     fn answered(&mut self, event: &Event) -> Result<Answered, Because> {
-        let (callout, party) = self.called(event)?;
+        let Called { callout, party, name } = self.called(event)?;
         let row = self.state.callouts.get(&callout).cloned().ok_or_else(gone)?;
         let position = row.calls.iter().position(|call| call.called.party == party).ok_or_else(gone)?;
         if row.calls[position].released.is_some() {
@@ -48,7 +51,14 @@ impl Deciding<'_> {
         let stated =
             find_instant(&event.attributes, "issued").filter(|stated| (*stated - row.issued).0.abs() <= window.0);
         let began = stated.unwrap_or(row.issued);
-        Ok(Answered { callout, party, position, row, began })
+        Ok(Answered { callout, party, position, name, row, began })
+    }
+
+    /// The answer is valid: what its sender calls the call-out is kept.
+    fn learn_callout(&mut self, answered: &Answered) {
+        if let Some(name) = answered.name.clone() {
+            self.record(Fact::CalloutNamed { callout: answered.callout.clone(), name });
+        }
     }
 
     /// A called party answers for it.
@@ -57,6 +67,7 @@ impl Deciding<'_> {
         if answered.call().acknowledged.is_some() {
             return Err(Because::new("host:acknowledged", "该呼叫此前已签收", "this call was acknowledged before"));
         }
+        self.learn_callout(&answered);
         self.make_good(&answered, CalloutStep::Acknowledge, event.occurred);
         let after = event.occurred - answered.began;
         let within = answered.row.order.acknowledge_within;
@@ -74,7 +85,7 @@ impl Deciding<'_> {
             on_time: due.is_none_or(|due| event.occurred <= due),
             because: timeliness("acknowledged", "签收", after, within),
         });
-        self.excuse_from(event, &answered.callout);
+        self.excuse_from(event, &answered);
         Ok(())
     }
 
@@ -88,6 +99,7 @@ impl Deciding<'_> {
         let arrives = find_integer(&event.attributes, "eta_min")
             .map(|minutes| event.occurred + Milliseconds::minutes(minutes.clamp(0, 60 * 24 * 30)))
             .or_else(|| find_instant(&event.attributes, "eta"));
+        self.learn_callout(&answered);
         self.record(Fact::CalloutEnRoute {
             callout: answered.callout,
             incident: answered.row.incident,
@@ -104,6 +116,7 @@ impl Deciding<'_> {
         if answered.call().reported_in.is_some() {
             return Err(Because::new("host:reported-in", "此前已报到", "this party reported in before"));
         }
+        self.learn_callout(&answered);
         self.make_good(&answered, CalloutStep::Arrive, event.occurred);
         let after = event.occurred - answered.began;
         let within = answered.row.order.arrive_within;
@@ -120,7 +133,7 @@ impl Deciding<'_> {
             on_time: due.is_none_or(|due| event.occurred <= due),
             because: timeliness("reported in", "报到", after, within),
         });
-        self.excuse_from(event, &answered.callout);
+        self.excuse_from(event, &answered);
         self.check_span(&answered);
         Ok(())
     }
@@ -128,6 +141,7 @@ impl Deciding<'_> {
     /// A called party hands in the joint plan.
     pub(super) fn plan_submitted(&mut self, event: &Event) -> Result<(), Because> {
         let answered = self.answered(event)?;
+        self.learn_callout(&answered);
         let after = event.occurred - answered.began;
         let within = answered.row.order.plan_within;
         let due = answered.due(within);
@@ -161,13 +175,13 @@ impl Deciding<'_> {
     }
 
     /// A reason for being late that comes with the answer goes to the open finding, for the supervisor to judge (容错).
-    fn excuse_from(&mut self, event: &Event, callout: &CalloutId) {
+    fn excuse_from(&mut self, event: &Event, answered: &Answered) {
         let Some(excuse) =
             find_text(&event.attributes, "excuse").or_else(|| find_text(&event.attributes, "delay_reason"))
         else {
             return;
         };
-        let subject = format!("callout/{callout}");
+        let subject = subject_of(&answered.callout, &answered.party);
         let open = self.state.findings.iter().filter(|(_, row)| row.order.subject.as_deref() == Some(subject.as_str()));
         let open: Vec<(FindingId, Option<crate::IncidentId>)> = open
             .filter(|(_, row)| row.status == FindingStatus::Open)
@@ -293,7 +307,7 @@ impl Deciding<'_> {
         self.record(Fact::CalloutEscalated {
             callout: callout.clone(),
             incident: row.incident.clone(),
-            party,
+            party: party.clone(),
             missed: step,
             due,
             rung: u32::try_from(rung).unwrap_or(u32::MAX),
@@ -301,7 +315,7 @@ impl Deciding<'_> {
             because: because.clone(),
         });
         if !silent.missed.contains(&step) {
-            let subject = Self::subject_of("callout", callout.as_str());
+            let subject = Some(subject_of(callout, &party));
             self.overdue_finding(code, row.incident, seen_from, subject, due, because);
         }
     }
@@ -329,6 +343,16 @@ fn names(party: &Party, name: &str) -> bool {
         Party::Post { name: own, .. } | Party::Department { name: own, .. } | Party::Team(own) => own == name,
         Party::DutyAbove(_) => false,
     }
+}
+
+/// `callout/c-000000012-1/rescue`: a finding is about one called party, not about all of them.
+fn subject_of(callout: &CalloutId, party: &Party) -> String {
+    let who = match party {
+        Party::Post { node, name } => format!("{node}:{name}"),
+        Party::Department { name, .. } | Party::Team(name) => name.clone(),
+        Party::DutyAbove(tier) => tier.to_string(),
+    };
+    format!("callout/{callout}/{who}")
 }
 
 fn gone() -> Because {

@@ -5,12 +5,11 @@
 //! kept as the sender stated it, and marked so.
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use super::Deciding;
 use super::level::required;
 use crate::act::{Because, CalloutOrder, Party};
-use crate::record::Fact;
 use crate::state::Callout;
 use crate::value::{find_instant, find_text};
 use crate::{CalloutId, CalloutKind, Event, Instant, roster};
@@ -20,18 +19,26 @@ fn kind_of(text: &str) -> Option<CalloutKind> {
     CalloutKind::parse(text.strip_suffix("_whistle").unwrap_or(text))
 }
 
+/// The call that an event speaks of.
+pub(super) struct Called {
+    pub(super) callout: CalloutId,
+    pub(super) party: Party,
+    /// A name for it that is new, to be kept once the event is found valid.
+    pub(super) name: Option<String>,
+}
+
 impl Deciding<'_> {
     /// The call-out and the called party that an event speaks of.
-    pub(super) fn called(&mut self, event: &Event) -> Result<(CalloutId, Party), Because> {
+    pub(super) fn called(&mut self, event: &Event) -> Result<Called, Because> {
         let name = required(event, "callout")?;
         if let Some(callout) = self.state.index.callout_names.get(name).cloned() {
             // Several call-outs may have gone out under one outside name, one for each group of those called.
             let own = self.party_of(event, &callout).map(|party| (callout, party));
-            return own.or_else(|| self.nearest(event)).ok_or_else(|| not_called(event, name));
+            let found = own.or_else(|| self.nearest(event)).ok_or_else(|| not_called(event, name))?;
+            return Ok(Called { callout: found.0, party: found.1, name: None });
         }
         if let Some((callout, party)) = self.nearest(event) {
-            self.record(Fact::CalloutNamed { callout: callout.clone(), name: name.to_string() });
-            return Ok((callout, party));
+            return Ok(Called { callout, party, name: Some(name.to_string()) });
         }
         if self.means_another_called(event) {
             return Err(not_called(event, name));
@@ -100,7 +107,7 @@ impl Deciding<'_> {
     }
 
     /// Keeps a call-out that is known only from what the sender states.
-    fn stated(&mut self, event: &Event, name: &str) -> Result<(CalloutId, Party), Because> {
+    fn stated(&mut self, event: &Event, name: &str) -> Result<Called, Because> {
         let kind = required(event, "kind")?;
         let issued = find_instant(&event.attributes, "issued");
         let (Some(kind), Some(issued)) = (kind_of(kind), issued.filter(|issued| *issued <= event.occurred)) else {
@@ -133,8 +140,7 @@ impl Deciding<'_> {
         );
         let called = self.called_party(party.clone());
         let callout = self.issue(order, alloc::vec![called], issued, true, because);
-        self.record(Fact::CalloutNamed { callout: callout.clone(), name: name.to_string() });
-        Ok((callout, party))
+        Ok(Called { callout, party, name: Some(name.to_string()) })
     }
 }
 

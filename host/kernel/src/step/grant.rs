@@ -150,9 +150,8 @@ impl Deciding<'_> {
         }
         let node = roster::node_of(&row.approver).cloned().unwrap_or_else(|| row.order.grantor.clone());
         // Whoever was asked first may still decide after it went up: the powers are theirs to give.
-        self.check_approver(event, &node).or_else(|because| {
-            self.check_approver(event, &row.order.grantor).map_err(|_| because)
-        })?;
+        self.check_approver(event, &node)
+            .or_else(|because| self.check_approver(event, &row.order.grantor).map_err(|_| because))?;
         self.incident.clone_from(&row.incident);
         self.record(Fact::GrantDecided {
             request: request.clone(),

@@ -98,18 +98,18 @@ impl Deciding<'_> {
         self.record(Fact::LevelInForce {
             incident: key.incident.clone(),
             scheme: scheme.clone(),
-            node: event.node.clone(),
+            node: key.node.clone(),
             level,
             previous: before.in_force,
             from: event.occurred,
             ordered: true,
             bearing: self.bearing(event, &scheme),
             latency,
-            floor_for: roster::children(self.state, event.node.as_str()),
+            floor_for: roster::children(self.state, key.node.as_str()),
             because,
         });
         self.check_latency(&key, &before, level, latency);
-        self.check_floor(key.incident.clone(), &scheme, &event.node, level);
+        self.check_floor(key.incident.clone(), &scheme, &key.node, level);
         if before.in_force.is_some_and(|in_force| level < in_force) {
             self.end_measures_below(&key, Some(level));
         }
@@ -131,7 +131,7 @@ impl Deciding<'_> {
         self.record(Fact::LevelEnded {
             incident: key.incident.clone(),
             scheme,
-            node: event.node.clone(),
+            node: key.node.clone(),
             previous: Some(previous),
             by: event.source.clone(),
             because,
@@ -144,7 +144,13 @@ impl Deciding<'_> {
     fn ordered_response(&self, event: &Event, located: &Located, scheme: &Scheme) -> ResponseKey {
         let own = self.bearing(event, scheme) == Bearing::Own;
         let incident = located.incident.clone().filter(|_| own);
-        ResponseKey { scheme: scheme.clone(), node: event.node.clone(), incident }
+        // Whoever stands above an incident's place orders the level of that incident.
+        let of_incident = incident.as_ref().and_then(|id| self.state.incidents.get(id));
+        let below = of_incident.filter(|row| {
+            row.scheme == *scheme && roster::is_within(self.state, row.node.as_str(), event.node.as_str())
+        });
+        let node = below.map_or_else(|| event.node.clone(), |row| row.node.clone());
+        ResponseKey { scheme: scheme.clone(), node, incident }
     }
 
     /// A level that was advised long before it was ordered is a finding: who advised, when, and how long it took.

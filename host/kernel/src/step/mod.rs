@@ -254,7 +254,10 @@ impl Deciding<'_> {
             EventKind::ServiceEnded => self.service_ended(event, located),
         };
         match done {
-            Ok(()) => true,
+            Ok(()) => {
+                located.deferred.iter().for_each(|fact| self.record(fact.clone()));
+                true
+            }
             Err(because) => {
                 self.record(Fact::EventRefused { because });
                 false

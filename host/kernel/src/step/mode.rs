@@ -56,9 +56,9 @@ impl Deciding<'_> {
                 format!("`{}` is not in emergency mode", event.node),
             ));
         }
-        self.hazard_stated_over(event);
-        let blockers = self.blockers(&event.node);
-        self.mode_exit_checked(&event.node, &schemes[0], blockers.clone());
+        let stated_over = find(&event.attributes, "hazard_cleared") == Some(&Value::Flag(true));
+        let blockers = self.blockers(&event.node, stated_over);
+        self.mode_exit_checked(&event.node, &schemes[0].1, blockers.clone());
         if let Some(first) = blockers.first() {
             return Err(Because::new(
                 "host:mode-exit",
@@ -66,11 +66,14 @@ impl Deciding<'_> {
                 format!("no return to normal: {}", text_of(&first.because, "en")),
             ));
         }
+        if stated_over {
+            self.hazard_stated_over(event);
+        }
         let because = Because::new("host:order", "隐患已消除,命令转回常态", "the return to normal is ordered");
-        for scheme in schemes {
+        for (node, scheme) in schemes {
             self.record(Fact::ModeSet {
                 incident: self.incident.clone(),
-                node: event.node.clone(),
+                node,
                 scheme,
                 mode: Mode::Normal,
                 previous: Mode::Emergency,
@@ -86,9 +89,6 @@ impl Deciding<'_> {
 
     /// The one who orders may state that the hazard is over, unless a measurement says that it is there.
     fn hazard_stated_over(&mut self, event: &Event) {
-        if find(&event.attributes, "hazard_cleared") != Some(&Value::Flag(true)) {
-            return;
-        }
         let here = self.state.incidents.iter().filter(|(_, row)| {
             row.closed.is_none()
                 && row.hazard_cleared.is_none()
@@ -108,7 +108,8 @@ impl Deciding<'_> {
             .state
             .responses
             .iter()
-            .filter(|(key, row)| key.scheme.as_str() == scheme && key.node == event.node && row.in_force.is_some());
+            .filter(|(key, row)| key.scheme.as_str() == scheme && row.in_force.is_some())
+            .filter(|(key, _)| roster::is_within(self.state, key.node.as_str(), event.node.as_str()));
         let keys: Vec<crate::state::ResponseKey> = here.map(|(key, _)| key.clone()).collect();
         for key in keys {
             let previous = self.state.responses.get(&key).and_then(|row| row.in_force);
@@ -160,12 +161,15 @@ impl Deciding<'_> {
         });
     }
 
-    fn emergencies_at(&self, node: &NodeCode, scheme: Option<&str>) -> Vec<Scheme> {
-        let first = (node.clone(), Scheme::default());
-        let at_node = self.state.modes.range_from(&first).take_while(|((at, _), _)| at == node);
-        at_node
-            .filter(|((_, of), row)| row.mode == Mode::Emergency && scheme.is_none_or(|scheme| of.as_str() == scheme))
-            .map(|((_, scheme), _)| scheme.clone())
+    /// Where a node or one below it is in emergency, and under which scheme.
+    fn emergencies_at(&self, node: &NodeCode, scheme: Option<&str>) -> Vec<(NodeCode, Scheme)> {
+        let modes = self.state.modes.iter().filter(|(_, row)| row.mode == Mode::Emergency);
+        modes
+            .filter(|((at, of), _)| {
+                roster::is_within(self.state, at.as_str(), node.as_str())
+                    && scheme.is_none_or(|scheme| of.as_str() == scheme)
+            })
+            .map(|(key, _)| key.clone())
             .collect()
     }
 
@@ -179,8 +183,8 @@ impl Deciding<'_> {
         if !lowered {
             return;
         }
-        if let Some(scheme) = self.emergencies_at(&event.node, None).into_iter().next() {
-            let mut blockers = self.blockers(&event.node);
+        if let Some((_, scheme)) = self.emergencies_at(&event.node, None).into_iter().next() {
+            let mut blockers = self.blockers(&event.node, false);
             blockers.push(Blocker {
                 code: "order".to_string(),
                 subject: None,
@@ -206,8 +210,9 @@ impl Deciding<'_> {
         });
     }
 
-    /// What stands against a return to normal at a node.
-    fn blockers(&self, node: &NodeCode) -> Vec<Blocker> {
+    /// What stands against a return to normal at a node. Where nothing is measured, who orders may state that a hazard is
+    /// over.
+    fn blockers(&self, node: &NodeCode, stated_over: bool) -> Vec<Blocker> {
         let mut found = Vec::new();
         let block = |code: &str, subject: Option<&str>, because: Because| Blocker {
             code: code.to_string(),
@@ -228,7 +233,8 @@ impl Deciding<'_> {
         }
         let open = self.state.incidents.iter().filter(|(_, row)| row.closed.is_none() && within(&row.node));
         for (id, row) in open {
-            if row.hazard_cleared != Some(true) {
+            let over = row.hazard_cleared.unwrap_or(stated_over);
+            if !over {
                 let because = Because::new(
                     "M",
                     format!("「{}」隐患尚未确认消除", row.name),
@@ -258,7 +264,7 @@ impl Deciding<'_> {
             found.push(block("life_safety_case", Some(id.as_str()), because));
         }
         let minimum = self.state.charter().map(|charter| charter.clocks.emergency_minimum).unwrap_or_default();
-        let since = self.state.modes.iter().filter(|((at, _), row)| at == node && row.mode == Mode::Emergency);
+        let since = self.state.modes.iter().filter(|((at, _), row)| within(at) && row.mode == Mode::Emergency);
         if let Some(since) = since.map(|(_, row)| row.since).max().filter(|since| *since + minimum > self.now()) {
             let until = self.local(since + minimum);
             let because = Because::new(

@@ -19,6 +19,8 @@ pub(super) struct Located {
     pub(super) incident: Option<IncidentId>,
     pub(super) watch: Option<WatchId>,
     pub(super) classification: Option<String>,
+    /// What is recorded of its place once the event is found valid.
+    pub(super) deferred: Vec<Fact>,
 }
 
 impl Deciding<'_> {
@@ -37,7 +39,7 @@ impl Deciding<'_> {
             Ok(answer) => answer,
             Err(failure) => self.triage_fallback(event, named.as_ref(), &question.candidates, failure),
         };
-        self.place(event, answer)
+        self.place(event, kind, answer)
     }
 
     /// The incident that the event names: by its own name, or through the call-out, request, measure or task it
@@ -71,7 +73,9 @@ impl Deciding<'_> {
         exists.then_some(answer)
     }
 
-    fn place(&mut self, event: &Event, answer: Answer) -> Located {
+    /// Records where an event belongs. An act of a person is placed once it is found valid: what is refused changes
+    /// nothing.
+    fn place(&mut self, event: &Event, kind: EventKind, answer: Answer) -> Located {
         let mut located = Located { classification: Some(answer.classification.clone()), ..Located::default() };
         match answer.placement {
             Placement::RecordOnly => {}
@@ -79,17 +83,21 @@ impl Deciding<'_> {
             Placement::Open(new) => located.incident = Some(self.open_incident(new, answer.tags, &answer.because)),
             Placement::Watch(new) => located.watch = Some(self.open_watch(new, &answer.because)),
         }
-        if let Some(incident) = &located.incident {
-            self.learn_name(event, incident);
-        }
-        self.record(Fact::EventPlaced {
+        let named = located.incident.as_ref().and_then(|incident| self.new_name(event, incident));
+        let placed = Fact::EventPlaced {
             incident: located.incident.clone(),
             watch: located.watch.clone(),
             classification: answer.classification,
             group: answer.group,
             late_by: late_by(event),
             because: answer.because,
-        });
+        };
+        let facts = named.into_iter().chain([placed]);
+        if kind.is_sensed() {
+            facts.for_each(|fact| self.record(fact));
+        } else {
+            located.deferred = facts.collect();
+        }
         located
     }
 
@@ -145,12 +153,9 @@ impl Deciding<'_> {
     }
 
     /// A sender's name for an incident is kept, so that the next event with it is understood at once.
-    fn learn_name(&mut self, event: &Event, incident: &IncidentId) {
-        if let Some(name) = &event.incident
-            && !self.state.index.incident_names.contains_key(name)
-        {
-            self.record(Fact::IncidentNamed { incident: incident.clone(), name: name.clone() });
-        }
+    fn new_name(&self, event: &Event, incident: &IncidentId) -> Option<Fact> {
+        let name = event.incident.as_ref().filter(|name| !self.state.index.incident_names.contains_key(*name))?;
+        Some(Fact::IncidentNamed { incident: incident.clone(), name: name.clone() })
     }
 
     /// What a warning is to the last one of its hazard at its node.

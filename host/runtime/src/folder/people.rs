@@ -50,6 +50,7 @@ pub(super) struct ClocksFile {
     emergency_minimum_minutes: Option<i64>,
     review_days: Option<i64>,
     papers_hours: Option<i64>,
+    public_delay_minutes: Option<i64>,
     span_max: Option<u32>,
 }
 
@@ -102,6 +103,7 @@ impl ClocksFile {
         self.emergency_minimum_minutes = own.emergency_minimum_minutes.or(self.emergency_minimum_minutes);
         self.review_days = own.review_days.or(self.review_days);
         self.papers_hours = own.papers_hours.or(self.papers_hours);
+        self.public_delay_minutes = own.public_delay_minutes.or(self.public_delay_minutes);
         self.span_max = own.span_max.or(self.span_max);
     }
 
@@ -117,6 +119,7 @@ impl ClocksFile {
             review_within: self.review_days.map(|days| hours(24 * days)),
             span_max: self.span_max,
             papers_within: self.papers_hours.map(hours),
+            public_delay: self.public_delay_minutes.map(Milliseconds::minutes),
         }
     }
 }

@@ -1,0 +1,239 @@
+//! The registers (台账) of a district: powers, resources, feedback, awards, findings, rosters and the rest, each a list
+//! that someone on duty asks for. Reading only, now or as of then.
+
+use muster_kernel::state::State;
+use muster_kernel::{FindingStatus, Instant, NodeCode, facts, roster};
+use serde_json::{Value as Json, json};
+
+use crate::views::{local, maybe_local, who};
+
+/// The registers, by name.
+pub(crate) const NAMES: [&str; 14] = [
+    "powers",
+    "grants",
+    "resources",
+    "feedback",
+    "rates",
+    "awards",
+    "ledger",
+    "pairs",
+    "processes",
+    "duty",
+    "sources",
+    "command",
+    "waiting",
+    "timers",
+];
+
+/// A register, of one node and all below it where the register has places.
+pub(crate) fn of(state: &State, name: &str, node: Option<&str>) -> Option<Json> {
+    let root = state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
+    let node = node.map_or(root, ToOwned::to_owned);
+    Some(match name {
+        "powers" => json!(facts::effective_powers(state, &node, state.core.now)),
+        "grants" => grants(state, &node),
+        "resources" => resources(state, &node),
+        "feedback" => feedback(state, &node),
+        "rates" => rates(state, &node),
+        "awards" => awards(state),
+        "ledger" => ledger(state),
+        "pairs" => pairs(state),
+        "processes" => processes(state),
+        "duty" => duty(state, &node),
+        "sources" => sources(state),
+        "command" => command(state, &node),
+        "waiting" => waiting(state),
+        "timers" => timers(state),
+        _ => return None,
+    })
+}
+
+fn within(state: &State, inner: &NodeCode, outer: &str) -> bool {
+    roster::is_within(state, inner.as_str(), outer)
+}
+
+fn grants(state: &State, node: &str) -> Json {
+    let given = state.grants.iter().filter(|(_, row)| within(state, &row.node, node)).map(|(id, row)| {
+        json!({
+            "id": id, "key": row.key, "node": row.node, "grantor": row.grantor, "powers": row.powers,
+            "multiplier_permille": row.multiplier_permille, "cap_minor": row.cap, "used_minor": row.used,
+            "starts": local(state, row.starts), "expires": local(state, row.expires), "revoked": row.revoked,
+            "in_force": !row.revoked && row.starts <= state.core.now && state.core.now < row.expires,
+            "supervisor": who(state, &row.supervisor),
+        })
+    });
+    let asked = state.grant_requests.iter().filter(|(_, row)| !row.decided).map(|(id, row)| {
+        json!({
+            "request": id, "by": row.by, "grantees": row.order.grantees, "powers": row.order.powers,
+            "cap_minor": row.order.cap, "expires": local(state, row.order.expires),
+            "approver": who(state, &row.approver), "renews": row.renews,
+        })
+    });
+    json!({"given": given.collect::<Vec<_>>(), "asked": asked.collect::<Vec<_>>()})
+}
+
+fn resources(state: &State, node: &str) -> Json {
+    let requests = state.requests.iter().filter(|(_, row)| within(state, &row.node, node)).map(|(id, row)| {
+        let lines = row.lines.iter().map(|line| {
+            json!({"kind": line.kind, "wanted": line.wanted, "committed": line.committed,
+                   "open": line.wanted.saturating_sub(line.committed)})
+        });
+        json!({
+            "request": id, "node": row.node, "asked_of": who(state, &row.to), "lines": lines.collect::<Vec<_>>(),
+            "needed_by": maybe_local(state, row.needed_by), "incident": row.incident,
+        })
+    });
+    let offers = state.offers.iter().map(|(id, row)| {
+        json!({
+            "offer": id, "request": row.request, "by": row.by, "node": row.node, "lines": row.lines,
+            "taken": row.taken, "arrives": maybe_local(state, row.arrives),
+            "valid_until": maybe_local(state, row.valid_until), "status": format!("{:?}", row.status).to_lowercase(),
+        })
+    });
+    json!({"requests": requests.collect::<Vec<_>>(), "offers": offers.collect::<Vec<_>>()})
+}
+
+fn feedback(state: &State, node: &str) -> Json {
+    let cases = state.cases.iter().filter(|(_, row)| within(state, &row.node, node)).map(|(id, row)| {
+        json!({
+            "case": id, "node": row.node, "class": row.class, "items": row.items,
+            "opened": local(state, row.opened), "contact_by": local(state, row.contact_by),
+            "contacted": maybe_local(state, row.contacted), "resolved": row.resolved, "satisfied": row.satisfied,
+            "overdue": row.contacted.is_none() && row.contact_by <= state.core.now,
+        })
+    });
+    cases.collect()
+}
+
+/// The three rates (三率) with the counts behind them; a rate over nothing is unknown.
+fn rates(state: &State, node: &str) -> Json {
+    let counts = facts::three_rates(state, node, state.core.now);
+    let rate = |count: u32| (counts.due > 0).then(|| f64::from(count) / f64::from(counts.due));
+    json!({
+        "due": counts.due, "contacted_in_time": counts.contacted_in_time, "resolved": counts.resolved,
+        "satisfied": counts.satisfied, "response_rate": rate(counts.contacted_in_time),
+        "resolution_rate": rate(counts.resolved), "satisfaction_rate": rate(counts.satisfied),
+    })
+}
+
+fn awards(state: &State) -> Json {
+    let rows = state.awards.iter().map(|(id, row)| {
+        json!({
+            "award": id, "to": row.to, "currency": row.currency, "amount": row.amount, "status": row.status,
+            "booked": local(state, row.booked), "incident": row.incident,
+        })
+    });
+    rows.collect()
+}
+
+fn ledger(state: &State) -> Json {
+    let accounts = state
+        .accounts
+        .iter()
+        .map(|((currency, account), balance)| json!({"currency": currency, "account": account, "balance": balance}));
+    accounts.collect()
+}
+
+fn pairs(state: &State) -> Json {
+    let rows = state.pairs.iter().map(|(id, row)| {
+        json!({
+            "pair": id, "kind": row.kind, "from": row.from, "awaits": row.awaits, "due": local(state, row.due),
+            "opened": local(state, row.opened), "complete": row.awaits.is_empty(),
+            "gap": !row.awaits.is_empty() && row.due <= state.core.now,
+        })
+    });
+    rows.collect()
+}
+
+fn processes(state: &State) -> Json {
+    let rows = state.processes.iter().map(|(id, row)| {
+        json!({
+            "process": id, "kind": row.kind, "key": row.key, "version": row.version, "state": row.state,
+            "waits": row.waits, "finished": row.finished, "incident": row.incident,
+        })
+    });
+    rows.collect()
+}
+
+/// Who is on duty now, post by post; nobody is a gap.
+fn duty(state: &State, node: &str) -> Json {
+    let duties = state.charter().map(|charter| charter.duties.as_slice()).unwrap_or_default();
+    let mut posts: Vec<(&NodeCode, &str)> = duties
+        .iter()
+        .filter(|duty| within(state, &duty.node, node))
+        .map(|duty| (&duty.node, duty.post.as_str()))
+        .collect();
+    posts.dedup();
+    let now = state.core.now;
+    let rows = posts.into_iter().map(|(node, post)| {
+        let person = roster::on_duty(state, node, post, now);
+        json!({"node": node, "post": post, "person": person, "gap": person.is_none(), "at": local(state, now)})
+    });
+    rows.collect()
+}
+
+fn sources(state: &State) -> Json {
+    let judged = state
+        .sources
+        .iter()
+        .map(|(source, row)| json!({"source": source, "confirmed": row.confirmed, "refuted": row.refuted}));
+    let heard = state
+        .pulses
+        .iter()
+        .map(|(source, row)| json!({"source": source, "last": local(state, row.last), "silent": row.silent}));
+    json!({"judged": judged.collect::<Vec<_>>(), "heard": heard.collect::<Vec<_>>()})
+}
+
+fn command(state: &State, node: &str) -> Json {
+    let open = state.incidents.iter().filter(|(_, row)| row.closed.is_none() && within(state, &row.node, node));
+    let rows = open.filter_map(|(id, row)| {
+        let command = row.command.as_ref()?;
+        Some(json!({
+            "incident": id, "name": muster_runtime::output::shown_name(row),
+            "commander": who(state, &command.commander), "person": command.person,
+            "deputies": command.deputies.iter().map(|party| who(state, party)).collect::<Vec<_>>(),
+            "since": local(state, command.since), "direct_reports": facts::direct_reports(state, id),
+        }))
+    });
+    rows.collect()
+}
+
+/// Everything that waits for a person: who must sign, decide, confirm, or answer.
+fn waiting(state: &State) -> Json {
+    let row = |what: &str, id: &str, on: String, due: Option<Instant>| json!({"what": what, "id": id, "waits_for": on, "due": maybe_local(state, due)});
+    let due_of = |key: String| state.timers.get(&key).map(|timer| timer.due);
+    let mut rows: Vec<Json> = Vec::new();
+    for (id, spend) in state.spends.iter() {
+        if let Some(signer) = &spend.signature_by {
+            rows.push(row("spend", id.as_str(), who(state, signer), due_of(format!("approval/{id}"))));
+        }
+    }
+    for (id, request) in state.grant_requests.iter().filter(|(_, row)| !row.decided) {
+        rows.push(row("grant", id.as_str(), who(state, &request.approver), due_of(format!("grant-request/{id}"))));
+    }
+    for id in state.index.open_measures.values().flat_map(|measures| measures.values()) {
+        let Some(measure) = state.measures.get(id).filter(|row| !row.deciders.is_empty()) else { continue };
+        let names: Vec<String> = measure.deciders.iter().map(|party| who(state, party)).collect();
+        rows.push(row("measure", id.as_str(), names.join(", "), measure.decide_by));
+    }
+    for (key, response) in state.responses.iter() {
+        if let Some(asked) = &response.confirmation {
+            let id = format!("{} {} at {}", key.scheme, asked.level, key.node);
+            rows.push(row("level", &id, who(state, &asked.by), Some(asked.due)));
+        }
+    }
+    for (id, award) in state.awards.iter().filter(|(_, row)| row.status == muster_kernel::AwardStatus::Pending) {
+        rows.push(row("award", id.as_str(), format!("budget check, {} to {}", award.amount, award.to), None));
+    }
+    let excuses = state.findings.iter().filter(|(_, row)| row.status == FindingStatus::ExcuseForReview);
+    for (id, finding) in excuses {
+        let why = finding.answer.clone().unwrap_or_default();
+        rows.push(row("finding", id.as_str(), format!("supervisor: {why}"), None));
+    }
+    Json::Array(rows)
+}
+
+fn timers(state: &State) -> Json {
+    let next = state.index.due.iter().take(200);
+    next.map(|(due, key)| json!({"due": local(state, *due), "timer": key})).collect()
+}
