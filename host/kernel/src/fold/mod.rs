@@ -161,7 +161,9 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         }
         Fact::SpendRuled { .. } => money::spend_ruled(state, moment, fact),
         Fact::ApprovalEscalated { spend, to, decide_by, .. } => money::approval_escalated(state, spend, to, *decide_by),
-        Fact::ApprovalDecided { spend, approved, .. } => money::approval_decided(state, spend, *approved),
+        Fact::ApprovalDecided { spend, approved, covered_by, .. } => {
+            money::approval_decided(state, spend, *approved, covered_by.as_ref());
+        }
         Fact::ReportRequired { report, incident, duty, .. } => {
             record::report_required(state, report, incident.as_ref(), duty);
         }
@@ -183,6 +185,7 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         Fact::PolicyFailed { .. }
         | Fact::EventDuplicate { .. }
         | Fact::EventRefused { .. }
+        | Fact::ProposalRefused { .. }
         | Fact::MeasureEffective { .. }
         | Fact::TaskOverdue { .. }
         | Fact::NoticeSent { .. }

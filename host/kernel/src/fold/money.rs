@@ -7,7 +7,7 @@ use super::{Moment, timers};
 use crate::act::Party;
 use crate::record::{Fact, Posting, SpendVerdict};
 use crate::state::{AwardState, Freeze, Grant, GrantRequest, Spend, State, TimerPurpose};
-use crate::{AwardId, AwardStatus, Currency, GrantId, Instant, RequestId, SpendId};
+use crate::{AwardId, AwardStatus, Currency, GrantId, Instant, NodeCode, RequestId, SpendId};
 
 pub(super) fn grant_given(state: &mut State, fact: &Fact) {
     let Fact::GrantGiven {
@@ -71,6 +71,7 @@ pub(super) fn spend_ruled(state: &mut State, moment: Moment, fact: &Fact) {
         reserved: *reserved,
         grant: grant.clone(),
         signature_by: signature_by.clone(),
+        approved_above: None,
         settled: None,
     };
     use_grant(state, grant.as_ref(), *reserved);
@@ -201,12 +202,17 @@ pub(super) fn approval_escalated(state: &mut State, spend: &SpendId, to: &Party,
     }
 }
 
-pub(super) fn approval_decided(state: &mut State, spend: &SpendId, approved: bool) {
+pub(super) fn approval_decided(state: &mut State, spend: &SpendId, approved: bool, covered_by: Option<&NodeCode>) {
     timers::remove(state, &format!("approval/{spend}"));
     let Some(row) = state.spends.change(spend) else { return };
     row.signature_by = None;
     if approved {
         row.verdict = SpendVerdict::Allowed;
+        // What a higher tier covers does not count against the grant of the lower one.
+        if covered_by.is_some() {
+            row.approved_above = covered_by.cloned();
+            row.grant = None;
+        }
         row.reserved = row.request.amount;
     } else {
         row.verdict = SpendVerdict::Refused;

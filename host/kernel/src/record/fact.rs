@@ -70,6 +70,8 @@ facts! {
     /// The act is not valid or not allowed; nothing changed.
     EventRefused = "event.refused" { because: Because },
 
+    /// The host did not let a policy's proposal take effect.
+    ProposalRefused = "proposal.refused" { incident: Option<IncidentId>, proposed: String, because: Because },
     /// A watch began.
     WatchOpened = "watch.opened" {
         watch: WatchId,
@@ -316,7 +318,15 @@ facts! {
     /// Nobody signed in time; it went up.
     ApprovalEscalated = "approval.escalated" { spend: SpendId, incident: Option<IncidentId>, to: Party, decide_by: Instant, because: Because },
     /// A person signed or refused.
-    ApprovalDecided = "approval.decided" { spend: SpendId, incident: Option<IncidentId>, approved: bool, by: String, because: Because },
+    ApprovalDecided = "approval.decided" {
+        spend: SpendId,
+        incident: Option<IncidentId>,
+        approved: bool,
+        /// The node whose own authority covers it, when it had gone up.
+        covered_by: Option<NodeCode>,
+        by: String,
+        because: Because,
+    },
 
     /// A report is due.
     ReportRequired = "report.required" { report: ReportId, incident: Option<IncidentId>, duty: ReportDuty, because: Because },

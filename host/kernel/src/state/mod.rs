@@ -248,6 +248,8 @@ pub struct Spend {
     pub grant: Option<GrantId>,
     /// Who must sign.
     pub signature_by: Option<Party>,
+    /// The node above whose own authority covers it.
+    pub approved_above: Option<NodeCode>,
     /// What was spent in the end.
     pub settled: Option<i64>,
 }

@@ -20,11 +20,12 @@ impl Deciding<'_> {
         }
         let caller = order.caller.clone();
         if facts::is_frozen(self.state, caller.as_str(), "call") {
-            return self.refuse(
+            let because = Because::new(
                 "host:power-frozen",
-                &format!("{caller} 的呼叫权已被监管冻结"),
-                &format!("the power of `{caller}` to call is frozen by its supervisor"),
+                format!("{caller} 的呼叫权已被监管冻结"),
+                format!("the power of `{caller}` to call is frozen by its supervisor"),
             );
+            return self.proposal_refused("callout", because);
         }
         let called = super::level::resolve_all(self.state, &order.to, caller.as_str());
         let called = called.into_iter().map(|party| self.called_party(party)).collect();

@@ -133,6 +133,12 @@ impl Deciding<'_> {
         }
     }
 
+    /// A proposal that the host does not let take effect, with the reason.
+    pub(super) fn proposal_refused(&mut self, proposed: &str, because: crate::act::Because) {
+        let incident = self.incident.clone();
+        self.record(Fact::ProposalRefused { incident, proposed: proposed.to_string(), because });
+    }
+
     fn notify(&mut self, notice: Notice, because: crate::act::Because) {
         if notice.to.is_empty() {
             return;

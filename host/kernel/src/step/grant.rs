@@ -246,7 +246,7 @@ impl Deciding<'_> {
         match self.ask_discretion(Subject::Grant(order.clone()), &order.grantor, true) {
             Ok(Answer { verdict: Verdict::Allow | Verdict::AllowWith(_), .. }) => true,
             Ok(answer) => {
-                self.record(Fact::EventRefused { because: answer.because });
+                self.proposal_refused("grant", answer.because);
                 false
             }
             Err(failure) => {

@@ -79,6 +79,8 @@ impl Deciding<'_> {
         let mut located = Located { classification: Some(answer.classification.clone()), ..Located::default() };
         match answer.placement {
             Placement::RecordOnly => {}
+            // A person's act is about something; it opens nothing, least of all when it is refused.
+            Placement::Open(_) | Placement::Watch(_) if !kind.is_sensed() => {}
             Placement::Attach(id) => located.incident = Some(id),
             Placement::Open(new) => located.incident = Some(self.open_incident(new, answer.tags, &answer.because)),
             Placement::Watch(new) => located.watch = Some(self.open_watch(new, &answer.because)),

@@ -164,6 +164,18 @@ impl Deciding<'_> {
         Some(budget - facts::spent(self.state, &filter).1)
     }
 
+    /// No signature spends what the budget does not hold.
+    fn check_budget(&self, request: &SpendRequest) -> Result<(), Because> {
+        match self.budget_left(request) {
+            Some(left) if request.amount > left => Err(Because::new(
+                "host:budget",
+                format!("预算只余 {},不足以支付 {}", yuan(left), yuan(request.amount)),
+                format!("the budget holds {}, which does not cover {}", yuan(left), yuan(request.amount)),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The highest price that a framework contract allows for one order.
     fn vendor_ceiling(&self, request: &SpendRequest) -> Option<i64> {
         let vendors = &self.state.charter()?.vendors;
@@ -245,14 +257,17 @@ impl Deciding<'_> {
         }
         let node = roster::node_of(signer).cloned().unwrap_or_else(|| row.request.node.clone());
         self.check_approver(event, &node)?;
-        if approved && row.verdict == SpendVerdict::Routed {
+        let went_up = row.verdict == SpendVerdict::Routed;
+        if approved && went_up {
             self.check_ceiling_of(&node, row.request.amount)?;
+            self.check_budget(&row.request)?;
         }
         self.incident.clone_from(&row.incident);
         self.record(Fact::ApprovalDecided {
             spend,
             incident: row.incident,
             approved,
+            covered_by: (approved && went_up).then_some(node),
             by: event.source.clone(),
             because: Because::new("host:signed", "由有权人签批", "signed by a person with the power"),
         });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_kernel::act::{Act, Because, Effect};
-use muster_kernel::charter::{Actor, CalloutClock, Charter, Department, Node, SpendingCeiling};
+use muster_kernel::charter::{Actor, CalloutClock, Charter, Clocks, Department, Funds, Node, Pot, SpendingCeiling};
 use muster_kernel::record::{Activation, Fact};
 use muster_kernel::role::{
     Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
@@ -13,8 +13,8 @@ use muster_kernel::role::{
 use muster_kernel::step::{Input, Step, step};
 use muster_kernel::value::Attribute;
 use muster_kernel::{
-    CalloutKind, Digest, DistrictId, Event, Hazard, Instant, Level, Milliseconds, NodeCode, Role, Scheme, State, Tier,
-    Value,
+    CalloutKind, Currency, Digest, DistrictId, Event, FeedbackClass, Hazard, Instant, Level, Milliseconds, NodeCode,
+    Role, Scheme, State, Tier, Value,
 };
 
 pub(crate) const CITY: &str = "990100";
@@ -56,7 +56,8 @@ pub(crate) fn charter() -> Charter {
         actors: vec![
             actor("urn:street:{node}", &["spend", "call", "approve"]),
             actor("urn:secretary:{node}", &["approve"]),
-            actor("urn:hq:{node}", &["order", "approve"]),
+            actor("urn:hq:{node}", &["order", "approve", "command", "budget"]),
+            actor("urn:audit:{node}", &["supervise"]),
         ],
         spending: BTreeMap::from([(Tier::Street, SpendingCeiling { item: 1_000, incident: 3_000, multiplies: true })]),
         measures: BTreeMap::from([("close_road".to_owned(), Tier::District)]),
@@ -75,6 +76,17 @@ pub(crate) fn charter() -> Charter {
         callout_match_window: Milliseconds::minutes(10),
         identity_window: Milliseconds::hours(720),
         approval_wait: Milliseconds::hours(2),
+        clocks: Clocks {
+            feedback: BTreeMap::from([(FeedbackClass::LifeSafety, Milliseconds::hours(2))]),
+            papers_within: Some(Milliseconds::hours(24)),
+            review_within: Some(Milliseconds::hours(14 * 24)),
+            span_max: Some(7),
+            ..Clocks::default()
+        },
+        funds: Funds {
+            budgets: BTreeMap::from([(NodeCode::from("990103"), 5_000)]),
+            pots: BTreeMap::from([(Currency::Points, Pot { budget: 500, check_above: 100, valid: None })]),
+        },
         ..Charter::default()
     }
 }
@@ -85,11 +97,12 @@ pub(crate) struct Scripted {
     pub(crate) acts: Vec<Act>,
     pub(crate) verdict: Result<discretion::Verdict, Failure>,
     pub(crate) works: bool,
+    pub(crate) awards: Vec<incentives::Award>,
 }
 
 impl Default for Scripted {
     fn default() -> Self {
-        Self { acts: Vec::new(), verdict: Ok(discretion::Verdict::Allow), works: true }
+        Self { acts: Vec::new(), verdict: Ok(discretion::Verdict::Allow), works: true, awards: Vec::new() }
     }
 }
 
@@ -151,7 +164,7 @@ impl Policies for Scripted {
     }
 
     fn incentives(&mut self, _: &Arc<State>, _: Instant, _: &incentives::Service) -> Asked<Vec<incentives::Award>> {
-        self.asked(Role::Incentives, Ok(Vec::new()))
+        self.asked(Role::Incentives, Ok(self.awards.clone()))
     }
 
     fn oversight(&mut self, _: &Arc<State>, _: &oversight::Question) -> Asked<Vec<oversight::ReasonedFinding>> {

@@ -30,6 +30,14 @@ fn command(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
                 say!(speaker, "{name} 由 {post}{person} 负责指挥{before}", "{post}{person} commands {name}{before}");
             speaker.decision(("指挥", "command"), text)
         }
+        Fact::ProposalRefused { proposed, .. } => speaker.alarm(
+            ("拒绝", "refused"),
+            say!(
+                speaker,
+                "主机不准策略的建议({proposed})生效",
+                "the host does not let a policy's proposal ({proposed}) take effect"
+            ),
+        ),
         Fact::IncidentClosed { incident, by, .. } => {
             let name = speaker.incident(Some(incident));
             speaker.decision(("办结", "closed"), say!(speaker, "{by} 办结 {name}", "{by} closes {name}"))

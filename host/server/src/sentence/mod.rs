@@ -126,7 +126,7 @@ pub fn because(fact: &Fact) -> Option<&Because> {
         | F::FeedbackOpened { because, .. } | F::FeedbackOverdue { because, .. } | F::PairOpened { because, .. }
         | F::FindingOverdue { because, .. } | F::FindingDecided { because, .. } | F::HeartbeatLost { because, .. }
         | F::SourceJudged { because, .. } | F::ProcessStarted { because, .. } | F::ProcessStepped { because, .. }
-        | F::ProcessMigrated { because, .. } => Some(because),
+        | F::ProcessMigrated { because, .. } | F::ProposalRefused { because, .. } => Some(because),
         F::CharterActivated { .. } | F::PolicyActivated { .. } | F::EventDuplicate { .. } | F::IncidentNamed { .. }
         | F::WarningRecorded { .. } | F::CalloutNamed { .. } | F::TaskUpdated { .. } | F::ReportSubmitted { .. }
         | F::FigureRecorded { .. } | F::ServiceStarted { .. } | F::ServiceSettled { .. } | F::TimerSet { .. }
