@@ -316,7 +316,7 @@ fn grants(before: &State, fact: &Fact) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// step/callout_answer.rs, `release`: the caller closes; `speaks_for`: nobody answers for another.
+/// `step/callout_answer.rs`, `release`: the caller closes; `speaks_for`: nobody answers for another.
 fn callouts(before: &State, sender: Option<&Event>, fact: &Fact) -> Result<(), TestCaseError> {
     match fact {
         Fact::CalloutReleased { by, .. } => {

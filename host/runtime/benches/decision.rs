@@ -129,7 +129,7 @@ impl<P: Policies> District<P> {
     fn new(folder: &Folder, policies: P) -> Self {
         let mut district = Self { state: Arc::new(State::default()), policies, number: 0 };
         let (charter, digest) = (folder.charter.clone(), folder.charter_digest);
-        district.input(Input::Charter { charter, digest });
+        district.input(Input::Charter { charter: Box::new(charter), digest });
         district
     }
 

@@ -108,7 +108,7 @@ impl District {
 
     /// Sets the charter, under the district's own name: a drill's district bears another than the real one.
     pub(crate) fn set_charter(&mut self, now: Instant, charter: Charter, digest: Digest, outcome: &mut Outcome) {
-        let charter = Charter { district: self.id.clone(), ..charter };
+        let charter = Box::new(Charter { district: self.id.clone(), ..charter });
         self.decide(now, Input::Charter { charter, digest }, outcome);
     }
 

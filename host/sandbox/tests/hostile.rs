@@ -185,7 +185,7 @@ fn effects_on_nodes_that_do_not_exist_are_no_answer_to_the_kernel() {
     let bench = Bench::new();
     let mut policies = bench.bind("unknown_nodes", Capabilities::all());
     let mut state = Arc::new(State::default());
-    let charter = Input::Charter { charter: district::charter(), digest: Digest::of(b"charter") };
+    let charter = Input::Charter { charter: Box::new(district::charter()), digest: Digest::of(b"charter") };
     step(&mut state, district::now(), charter, &mut policies);
     let decided = step(&mut state, district::now(), Input::Event(district::ponding()), &mut policies);
     let asked = decided.entry.calls.iter().find(|call| call.role == Role::Escalation).expect("a call");

@@ -78,6 +78,7 @@ fn forget_old_identities(state: &mut State, now: Instant) {
 }
 
 /// Applies one fact.
+#[expect(clippy::too_many_lines, reason = "the table of contents: one line for each kind of fact")]
 pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
     match fact {
         Fact::CharterActivated { charter } => record::charter_activated(state, moment, charter),

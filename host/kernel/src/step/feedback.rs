@@ -129,13 +129,11 @@ impl Deciding<'_> {
 
 /// What the resident said: yes or no, or four and more of five stars.
 fn satisfaction(event: &Event) -> Option<bool> {
-    match find(&event.attributes, "satisfied") {
-        Some(Value::Flag(satisfied)) => Some(*satisfied),
-        _ => {
-            let stars = ["rating", "score"].iter().find_map(|key| find_integer(&event.attributes, key));
-            stars.map(|stars| stars >= 4)
-        }
+    if let Some(Value::Flag(satisfied)) = find(&event.attributes, "satisfied") {
+        return Some(*satisfied);
     }
+    let stars = ["rating", "score"].iter().find_map(|key| find_integer(&event.attributes, key));
+    stars.map(|stars| stars >= 4)
 }
 
 fn case_of(event: &Event) -> Result<CaseId, Because> {

@@ -55,7 +55,7 @@ pub enum Input {
     /// The district's charter is set.
     Charter {
         /// The charter.
-        charter: Charter,
+        charter: Box<Charter>,
         /// Digest of the files it was read from.
         digest: Digest,
     },
@@ -108,7 +108,7 @@ pub fn step(state: &mut Arc<State>, now: Instant, input: Input, policies: &mut d
 enum Task {
     Event(Event),
     Timer(Option<crate::state::TimerPurpose>, Instant),
-    Charter(Charter),
+    Charter(Box<Charter>),
     Activate(Activation),
     Migrate,
 }
@@ -157,7 +157,7 @@ impl Deciding<'_> {
             Task::Timer(None, _) => {}
             Task::Migrate => self.migrate_processes(),
             Task::Charter(charter) => {
-                self.record(Fact::CharterActivated { charter: Box::new(charter.clone()) });
+                self.record(Fact::CharterActivated { charter: charter.clone() });
                 self.fill_pots(&charter);
             }
             Task::Activate(activation) => {

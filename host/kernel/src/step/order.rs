@@ -121,7 +121,7 @@ impl Deciding<'_> {
                 starts: Some(*at),
                 exceptions,
                 scope: scope.clone(),
-                ..self.ordered(event, "staged_stop", &format!("order/staged_stop/{}/{number}", event.id))
+                ..ordered(event, "staged_stop", &format!("order/staged_stop/{}/{number}", event.id))
             };
             self.begin_measure(None, measure, by_order(event, "staged_stop"));
         }
@@ -132,7 +132,7 @@ impl Deciding<'_> {
         let target = find_text(&event.attributes, "target").or_else(|| find_text(&event.attributes, "scope"));
         let key = format!("order/{kind}/{}", target.unwrap_or(event.place.as_str()));
         let proposed = self.proposals_of(event, kind);
-        let measure = self.ordered(event, kind, &key);
+        let measure = ordered(event, kind, &key);
         let because = by_order(event, kind);
         for (id, incident) in &proposed {
             self.record(Fact::MeasureDecided {
@@ -168,34 +168,6 @@ impl Deciding<'_> {
             .collect()
     }
 
-    /// The measure as the order words it.
-    fn ordered(&self, event: &Event, kind: &str, key: &str) -> Measure {
-        let attributes = &event.attributes;
-        let named =
-            ["target", "site", "unit", "name", "place.name"].iter().find_map(|field| find_text(attributes, field));
-        let until = find_text(attributes, "until");
-        let scope = match texts(event, "scope") {
-            scope if scope.is_empty() => texts(event, "stop"),
-            scope => scope,
-        };
-        Measure {
-            key: key.to_string(),
-            kind: kind.to_string(),
-            node: event.node.clone(),
-            target: named.map(ToString::to_string),
-            starts: ["at", "from", "starts"].iter().find_map(|field| find_instant(attributes, field)),
-            ends: ["until", "to", "ends_at"].iter().find_map(|field| find_instant(attributes, field)).or_else(|| {
-                let hours = find_integer(attributes, "hours").filter(|hours| (1..=24 * 366).contains(hours))?;
-                Some(event.occurred + Milliseconds::hours(hours))
-            }),
-            exceptions: [texts(event, "except"), texts(event, "exceptions")].concat(),
-            life_safety: false,
-            scope,
-            until_below: until.and_then(until_level),
-            radius_metres: find_integer(attributes, "radius_m").and_then(|metres| u32::try_from(metres).ok()),
-        }
-    }
-
     fn close_incident(&mut self, event: &Event, located: &Located) -> Result<(), Because> {
         let Some(incident) = located.incident.clone() else {
             return Err(Because::new("host:order", "没有可办结的事件", "the order names no open incident"));
@@ -227,6 +199,34 @@ impl Deciding<'_> {
                 Because::new("host:pairing", "命令须逐级确认(双向对对碰)", "every order needs confirmation from below");
             self.open_pair(event, PairKind::Order, awaits, event.occurred + within, because);
         }
+    }
+}
+
+/// The measure as the order words it.
+fn ordered(event: &Event, kind: &str, key: &str) -> Measure {
+    let attributes = &event.attributes;
+    let named =
+        ["target", "site", "unit", "name", "place.name"].iter().find_map(|field| find_text(attributes, field));
+    let until = find_text(attributes, "until");
+    let scope = match texts(event, "scope") {
+        scope if scope.is_empty() => texts(event, "stop"),
+        scope => scope,
+    };
+    Measure {
+        key: key.to_string(),
+        kind: kind.to_string(),
+        node: event.node.clone(),
+        target: named.map(ToString::to_string),
+        starts: ["at", "from", "starts"].iter().find_map(|field| find_instant(attributes, field)),
+        ends: ["until", "to", "ends_at"].iter().find_map(|field| find_instant(attributes, field)).or_else(|| {
+            let hours = find_integer(attributes, "hours").filter(|hours| (1..=24 * 366).contains(hours))?;
+            Some(event.occurred + Milliseconds::hours(hours))
+        }),
+        exceptions: [texts(event, "except"), texts(event, "exceptions")].concat(),
+        life_safety: false,
+        scope,
+        until_below: until.and_then(until_level),
+        radius_metres: find_integer(attributes, "radius_m").and_then(|metres| u32::try_from(metres).ok()),
     }
 }
 

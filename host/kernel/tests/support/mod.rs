@@ -200,7 +200,7 @@ pub(crate) fn start() -> Instant {
 impl World {
     pub(crate) fn new(policies: Scripted) -> Self {
         let mut world = Self { state: Arc::new(State::default()), policies, now: start(), steps: Vec::new() };
-        world.step(Input::Charter { charter: charter(), digest: Digest::ZERO });
+        world.step(Input::Charter { charter: Box::new(charter()), digest: Digest::ZERO });
         let activation = Activation {
             role: Role::Escalation,
             name: "test".into(),
