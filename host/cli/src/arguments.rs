@@ -39,8 +39,8 @@ pub(crate) enum Command {
     Send(Send),
     /// What is happening: list incidents, or show one
     Incident(Incident),
-    /// Show a register: powers, grants, resources, feedback, rates, awards, ledger, pairs, processes, duty, sources,
-    /// command, waiting, timers
+    /// Show a register: powers, grants, resources, feedback, rates, awards, ledger, pairs, tasks, processes, duty,
+    /// sources, command, waiting, timers
     Show(Show),
     /// Do something as an officer: send one event, put together from its kind and fields
     Act(Act),

@@ -80,6 +80,14 @@ impl Policies for Native {
     fn oversight(&mut self, _: &Arc<State>, _: &oversight::Question) -> Asked<Vec<oversight::ReasonedFinding>> {
         at_once(Role::Oversight, Vec::new())
     }
+    fn migrate(
+        &mut self,
+        _: &Arc<State>,
+        _: Instant,
+        process: &workflow::Process,
+    ) -> Asked<Result<Vec<Attribute>, Because>> {
+        at_once(Role::Workflow, Ok(process.state.clone()))
+    }
     fn workflow(&mut self, _: &Arc<State>, _: MemoryScope, _: &workflow::Question) -> Asked<workflow::Outcome> {
         let call = Call {
             role: Role::Workflow,

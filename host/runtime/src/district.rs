@@ -93,7 +93,7 @@ impl District {
         let Some(charter) = self.state.charter() else { return Changes::default() };
         let wanted = Charter { district: drill.id.clone(), ..charter.clone() };
         let bytes = serde_json::to_vec(&wanted).expect("a charter holds nothing that JSON cannot say");
-        let charter = (drill.state.charter() != Some(&wanted)).then(|| (wanted, Digest::of(&bytes)));
+        let charter = (drill.state.charter() != Some(&wanted)).then(|| (Box::new(wanted), Digest::of(&bytes)));
         let installs =
             self.state.core.policies.values().filter_map(|activation| {
                 let same =
@@ -107,8 +107,14 @@ impl District {
     }
 
     /// Sets the charter, under the district's own name: a drill's district bears another than the real one.
-    pub(crate) fn set_charter(&mut self, now: Instant, charter: Charter, digest: Digest, outcome: &mut Outcome) {
-        let charter = Box::new(Charter { district: self.id.clone(), ..charter });
+    pub(crate) fn set_charter(
+        &mut self,
+        now: Instant,
+        mut charter: Box<Charter>,
+        digest: Digest,
+        outcome: &mut Outcome,
+    ) {
+        charter.district = self.id.clone();
         self.decide(now, Input::Charter { charter, digest }, outcome);
     }
 

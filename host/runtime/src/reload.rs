@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// What a folder wants changed.
 #[derive(Default)]
 pub(crate) struct Changes {
-    pub(crate) charter: Option<(Charter, Digest)>,
+    pub(crate) charter: Option<(Box<Charter>, Digest)>,
     pub(crate) installs: Vec<Install>,
 }
 
@@ -38,7 +38,8 @@ pub(crate) fn difference(parts: &Parts, folder: &Folder, state: &State) -> Resul
     // A drill's district bears a name of its own; everything else of the charter is the same.
     let in_force = state.charter();
     let named = in_force.map(|charter| Charter { district: folder.charter.district.clone(), ..charter.clone() });
-    let charter = (named.as_ref() != Some(&folder.charter)).then(|| (folder.charter.clone(), folder.charter_digest));
+    let charter =
+        (named.as_ref() != Some(&folder.charter)).then(|| (Box::new(folder.charter.clone()), folder.charter_digest));
     let changed = folder.policies.iter().filter(|(role, files)| {
         !state.core.policies.get(role).is_some_and(|activation| {
             activation.package == files.package.digest && activation.settings == files.settings_digest

@@ -40,7 +40,7 @@ type Answer = Box<dyn FnOnce() + Send>;
 pub(crate) enum Command {
     Submit { event: Event, reply: oneshot::Sender<Result<Receipt, SubmitError>> },
     Query(Question),
-    Charter { charter: Charter, digest: Digest },
+    Charter { charter: Box<Charter>, digest: Digest },
     Install(Install),
     Stop,
 }

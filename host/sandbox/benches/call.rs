@@ -1,18 +1,9 @@
 //! What a call costs: the reference escalation ladder and the reference limits in the sandbox, with the reference
 //! profile's settings, and the ladder's rules as plain Rust functions beside it.
 
-#[path = "../../../plugins/escalation/src/acts.rs"]
-mod acts;
 #[path = "../tests/common/mod.rs"]
 mod common;
-#[path = "../../../plugins/escalation/src/condition.rs"]
-mod condition;
-#[path = "../../../plugins/escalation/src/levels.rs"]
-#[expect(dead_code, reason = "the bench walks the path of a signal that raises no level")]
-mod levels;
 mod native;
-#[path = "../../../plugins/escalation/src/text.rs"]
-mod text;
 
 use std::hint::black_box;
 

@@ -122,7 +122,8 @@ impl Problem {
             SubmitError::Journal(_) => Kind::JournalStopped,
             SubmitError::Stopping => Kind::Stopping,
         };
-        let mut problem = Self::new(kind, language, error.to_string());
+        let field = matches!(error, SubmitError::NotExercise).then_some("exercise");
+        let mut problem = Self::new(kind, language, error.to_string()).field(field);
         if let SubmitError::Busy { retry_after_seconds, .. } = error {
             problem.retry_after_seconds = Some(*retry_after_seconds);
         }

@@ -1,14 +1,15 @@
 //! The registers (台账) of a district: powers, resources, feedback, awards, findings, rosters and the rest, each a list
 //! that someone on duty asks for. Reading only, now or as of then.
 
-use muster_kernel::state::State;
-use muster_kernel::{FindingStatus, Instant, NodeCode, facts, roster};
-use serde_json::{Value as Json, json};
+use muster_kernel::role::workflow::Wait;
+use muster_kernel::state::{Grant, State};
+use muster_kernel::{FindingStatus, GrantId, Instant, NodeCode, facts, roster};
+use serde_json::{Map, Value as Json, json};
 
-use crate::views::{local, maybe_local, who};
+use crate::views::{local, maybe_local, plain, task, who};
 
 /// The registers, by name.
-pub(crate) const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 15] = [
     "powers",
     "grants",
     "resources",
@@ -17,6 +18,7 @@ pub(crate) const NAMES: [&str; 14] = [
     "awards",
     "ledger",
     "pairs",
+    "tasks",
     "processes",
     "duty",
     "sources",
@@ -30,7 +32,7 @@ pub(crate) fn of(state: &State, name: &str, node: Option<&str>) -> Option<Json> 
     let root = state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
     let node = node.map_or(root, ToOwned::to_owned);
     Some(match name {
-        "powers" => json!(facts::effective_powers(state, &node, state.core.now)),
+        "powers" => powers(state, &node),
         "grants" => grants(state, &node),
         "resources" => resources(state, &node),
         "feedback" => feedback(state, &node),
@@ -38,6 +40,7 @@ pub(crate) fn of(state: &State, name: &str, node: Option<&str>) -> Option<Json> 
         "awards" => awards(state),
         "ledger" => ledger(state),
         "pairs" => pairs(state),
+        "tasks" => tasks(state, &node),
         "processes" => processes(state),
         "duty" => duty(state, &node),
         "sources" => sources(state),
@@ -52,16 +55,29 @@ fn within(state: &State, inner: &NodeCode, outer: &str) -> bool {
     roster::is_within(state, inner.as_str(), outer)
 }
 
+fn powers(state: &State, node: &str) -> Json {
+    let Some(powers) = facts::effective_powers(state, node, state.core.now) else { return Json::Null };
+    let grants = powers.grants.iter().map(|(id, row)| grant(state, id, row));
+    json!({
+        "node": powers.node, "mode": powers.mode, "spend_item_minor": powers.spend_item,
+        "spend_incident_minor": powers.spend_incident, "measures": powers.measures, "frozen": powers.frozen,
+        "grants": grants.collect::<Vec<_>>(),
+    })
+}
+
+fn grant(state: &State, id: &GrantId, row: &Grant) -> Json {
+    json!({
+        "id": id, "key": row.key, "node": row.node, "grantor": row.grantor, "powers": row.powers,
+        "multiplier_permille": row.multiplier_permille, "cap_minor": row.cap, "used_minor": row.used,
+        "starts": local(state, row.starts), "expires": local(state, row.expires), "revoked": row.revoked,
+        "in_force": !row.revoked && row.starts <= state.core.now && state.core.now < row.expires,
+        "supervisor": who(state, &row.supervisor),
+    })
+}
+
 fn grants(state: &State, node: &str) -> Json {
-    let given = state.grants.iter().filter(|(_, row)| within(state, &row.node, node)).map(|(id, row)| {
-        json!({
-            "id": id, "key": row.key, "node": row.node, "grantor": row.grantor, "powers": row.powers,
-            "multiplier_permille": row.multiplier_permille, "cap_minor": row.cap, "used_minor": row.used,
-            "starts": local(state, row.starts), "expires": local(state, row.expires), "revoked": row.revoked,
-            "in_force": !row.revoked && row.starts <= state.core.now && state.core.now < row.expires,
-            "supervisor": who(state, &row.supervisor),
-        })
-    });
+    let given = state.grants.iter().filter(|(_, row)| within(state, &row.node, node));
+    let given = given.map(|(id, row)| grant(state, id, row));
     let asked = state.grant_requests.iter().filter(|(_, row)| !row.decided).map(|(id, row)| {
         json!({
             "request": id, "by": row.by, "grantees": row.order.grantees, "powers": row.order.powers,
@@ -145,11 +161,22 @@ fn pairs(state: &State) -> Json {
     rows.collect()
 }
 
+fn tasks(state: &State, node: &str) -> Json {
+    let rows = state.tasks.iter().filter(|(_, row)| within(state, &row.order.node, node));
+    rows.map(|(id, row)| task(state, id, row)).collect()
+}
+
 fn processes(state: &State) -> Json {
     let rows = state.processes.iter().map(|(id, row)| {
+        let known = row.state.iter().map(|cell| (cell.key.clone(), plain(state, &cell.value)));
+        let waits = row.waits.iter().map(|wait| match wait {
+            Wait::Until { key, at } => json!({"until": local(state, *at), "for": key}),
+            Wait::EventOf(kind) => json!({"event": kind}),
+        });
         json!({
-            "process": id, "kind": row.kind, "key": row.key, "version": row.version, "state": row.state,
-            "waits": row.waits, "finished": row.finished, "incident": row.incident,
+            "process": id, "kind": row.kind, "key": row.key, "version": row.version,
+            "state": known.collect::<Map<_, _>>(), "waits": waits.collect::<Vec<_>>(),
+            "finished": row.finished, "incident": row.incident,
         })
     });
     rows.collect()

@@ -1,10 +1,12 @@
 //! The border's own words for what a district holds. Converted by hand: the kernel's types are free to change.
 
 use muster_kernel::act::Party;
-use muster_kernel::state::{CallState, Incident, State};
-use muster_kernel::{IncidentId, Instant, facts, roster};
+use muster_kernel::state::{CallState, Incident, State, Task};
+use muster_kernel::{IncidentId, Instant, TaskId, Value, facts, roster};
 use muster_runtime::output::shown_name;
 use serde_json::{Value as Json, json};
+
+use crate::sentence::decimal_text;
 
 pub(crate) fn local(state: &State, instant: Instant) -> String {
     instant.to_local_text(state.charter().map_or(0, |charter| charter.utc_offset_seconds))
@@ -126,14 +128,28 @@ fn measures(state: &State, incident: &Scope) -> Json {
 }
 
 fn tasks(state: &State, incident: &Scope) -> Json {
-    let rows = state.tasks.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
-        json!({
-            "id": id, "kind": row.order.kind, "to": who(state, &row.order.to), "node": row.order.node,
-            "place": row.order.place, "due": maybe_local(state, row.order.due), "items": row.order.items,
-            "life_safety": row.order.life_safety, "state": row.state, "claim": row.claim, "said_by": row.by,
-        })
-    });
-    rows.collect()
+    let rows = state.tasks.iter().filter(|(_, row)| row.incident == *incident);
+    rows.map(|(id, row)| task(state, id, row)).collect()
+}
+
+pub(crate) fn task(state: &State, id: &TaskId, row: &Task) -> Json {
+    json!({
+        "id": id, "kind": row.order.kind, "to": who(state, &row.order.to), "node": row.order.node,
+        "place": row.order.place, "due": maybe_local(state, row.order.due), "items": row.order.items,
+        "life_safety": row.order.life_safety, "state": row.state, "claim": row.claim, "said_by": row.by,
+    })
+}
+
+/// A value as JSON says it; instants in local time.
+pub(crate) fn plain(state: &State, value: &Value) -> Json {
+    match value {
+        Value::Unknown => Json::Null,
+        Value::Flag(flag) => json!(flag),
+        Value::Integer(number) => json!(number),
+        Value::Decimal(decimal) => json!(decimal_text(decimal.unscaled, decimal.scale)),
+        Value::Text(text) => json!(text),
+        Value::Instant(instant) => json!(local(state, *instant)),
+    }
 }
 
 fn reports(state: &State, incident: &Scope) -> Json {

@@ -21,7 +21,8 @@ use muster_sdk::{
 
 use acts::Scene;
 
-struct Ladder;
+/// The ladder, for those who call the policy as a plain function.
+pub struct Ladder;
 
 impl Escalation for Ladder {
     fn assess(question: Question) -> Vec<Effect> {

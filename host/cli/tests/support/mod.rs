@@ -22,7 +22,7 @@ pub(crate) fn examples() -> TempDir {
     copy_folder(&root().join("examples"), copy.path());
     let packages = copy.path().join("ref-v1/packages");
     fs::create_dir_all(&packages).expect("made");
-    for policy in ["triage", "escalation", "discretion", "incentives"] {
+    for policy in ["triage", "escalation", "discretion", "incentives", "oversight", "workflow"] {
         let bytes = muster_testkit::guests::policy(policy);
         fs::write(packages.join(format!("{policy}.wasm")), bytes.as_slice()).expect("written");
     }

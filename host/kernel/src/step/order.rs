@@ -205,8 +205,7 @@ impl Deciding<'_> {
 /// The measure as the order words it.
 fn ordered(event: &Event, kind: &str, key: &str) -> Measure {
     let attributes = &event.attributes;
-    let named =
-        ["target", "site", "unit", "name", "place.name"].iter().find_map(|field| find_text(attributes, field));
+    let named = ["target", "site", "unit", "name", "place.name"].iter().find_map(|field| find_text(attributes, field));
     let until = find_text(attributes, "until");
     let scope = match texts(event, "scope") {
         scope if scope.is_empty() => texts(event, "stop"),

@@ -85,7 +85,7 @@ pub(crate) fn charter() -> Charter {
         },
         funds: Funds {
             budgets: BTreeMap::from([(NodeCode::from("990103"), 5_000)]),
-            pots: BTreeMap::from([(Currency::Points, Pot { budget: 500, check_above: 100, valid: None })]),
+            pots: BTreeMap::from([(Currency::Points, Pot { budget: 150, check_above: 100, valid: None })]),
         },
         ..Charter::default()
     }

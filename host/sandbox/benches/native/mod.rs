@@ -1,41 +1,43 @@
 //! The ladder's own rules, compiled into this program and answered by the SDK's harness: the floor under the sandbox.
 //!
-//! The rules are the plugin's source files. Its entry point is private to it, so the path that a plain signal takes
-//! through it is walked here, and checked against what the guest answered.
+//! It is the plugin itself, linked in: what it answers is checked against what the guest answered.
 
 use std::hint::black_box;
 
 use criterion::Criterion;
+use muster_escalation::Ladder;
 use muster_kernel::act::Effect as Proposed;
 use muster_kernel::settings::Settings;
 use muster_kernel::value::{Attribute as Cell, Decimal};
 use muster_kernel::{Tier as KernelTier, Value as KernelValue};
+use muster_sdk::escalation::{Matter, Occasion, Question};
 use muster_sdk::testing::Harness;
-use muster_sdk::{Attribute, Effect, Event, Incident, Mode, RiskStage, Tier, Value, settings, types};
+use muster_sdk::{Attribute, Effect, Escalation as _, Event, Incident, Mode, RiskStage, Tier, Value, types};
 use muster_testkit::{district, guests};
-
-use crate::acts::Scene;
-use crate::levels;
 
 /// Measures the rules, after proving that they say what the guest said.
 pub(crate) fn measure(criterion: &mut Criterion, expected: &[Proposed]) {
-    let (event, incident) = (event(), incident());
+    let question = question();
     let rules = |effects: &[Effect]| effects.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
     harness().run(|| {
         let same = expected.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
-        assert_eq!(rules(&assess(&event, &incident)), same, "the native rules answer something else");
+        let answered = Ladder::assess(question.clone());
+        assert_eq!(rules(&answered), same, "the native rules answer something else");
         criterion.bench_function("escalation/native", |bencher| {
-            bencher.iter(|| assess(black_box(&event), black_box(&incident)));
+            bencher.iter(|| Ladder::assess(black_box(&question).clone()));
         });
     });
 }
 
-/// What the ladder does for a signal that raises no level.
-fn assess(event: &Event, incident: &Incident) -> Vec<Effect> {
-    let advised = levels::advised(event, incident, "ponding").map(|advice| advice.effect(incident));
-    let scene = Scene { now: district::NOW, event, place: &event.node, scheme: &incident.scheme, level: None };
-    let rows = settings::rows("on_signal", &[("kind", "ponding")]);
-    advised.into_iter().chain(scene.effects_of(&rows)).collect()
+/// What the sandboxed call is asked, in the words of the SDK.
+fn question() -> Question {
+    let asked = district::escalation();
+    Question {
+        now: asked.now.as_millis(),
+        occasion: Occasion::Event(event()),
+        matter: Matter::Incident(incident()),
+        classification: asked.classification,
+    }
 }
 
 /// The same settings, nodes and departments as the sandboxed call has.
@@ -122,6 +124,9 @@ fn incident() -> Incident {
         life_safety: incident.life_safety,
         response,
         floor: None,
+        commander: None,
+        hazard_cleared: false,
+        projected_end: None,
         figures: Vec::new(),
         parent: None,
         tags: incident.tags,

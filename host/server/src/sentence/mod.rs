@@ -20,6 +20,7 @@ use muster_kernel::record::{Cause, Fact};
 use muster_kernel::role::Call;
 
 use crate::language::Language;
+pub(crate) use words::decimal_text;
 use words::{Speaker, say};
 
 /// How much a sentence asks of its reader.

@@ -212,7 +212,7 @@ pub(super) fn money(minor: i64, currency: &str) -> String {
 }
 
 /// An exact decimal number as text.
-fn decimal_text(unscaled: i64, scale: u8) -> String {
+pub(crate) fn decimal_text(unscaled: i64, scale: u8) -> String {
     let scale = usize::from(scale);
     let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
     let (whole, fraction) = digits.split_at(digits.len() - scale);
