@@ -1,6 +1,7 @@
 //! What one call may use. Every number has its reason; the host sets them, a package can only ask for less.
 
-use wasmtime::ResourceLimiter;
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::{ResourceLimiter, Trap, UpdateDeadline};
 
 /// What one call may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Elements in one table.
     pub table_elements: usize,
-    /// Ticks of one millisecond before the clock stops a call that fuel did not stop. The safety net, not the budget.
+    /// Ticks of one millisecond before the clock looks at a call that fuel did not stop, and milliseconds of computing
+    /// time from then on before it ends the call. The safety net, not the budget: see [`Patience`].
     pub epochs: u64,
     /// Log lines that are kept.
     pub log_lines: usize,
@@ -85,5 +87,31 @@ impl ResourceLimiter for Meter {
         let fits = desired <= self.table_elements && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
         Ok(fits)
+    }
+}
+
+/// The clock's patience with one call.
+///
+/// A call pays for the time it computed, not for the time it waited for a core: on a crowded machine a sound policy
+/// must not fall back. So the first look notes the thread's computing time, and a later one ends the call when it has
+/// used its share since. A call that ends before the first look, as all real ones do, never reads a clock.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    ticks: u64,
+    first_look_nanoseconds: Option<i64>,
+}
+
+impl Patience {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { ticks: limits.epochs, first_look_nanoseconds: None }
+    }
+
+    /// Ends the call, or says when to look again.
+    pub(crate) fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let computed = clock_gettime(ClockId::ThreadCPUTime);
+        let computed = computed.tv_sec.saturating_mul(1_000_000_000).saturating_add(computed.tv_nsec);
+        let since = computed - *self.first_look_nanoseconds.get_or_insert(computed);
+        let share = i64::try_from(self.ticks).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        if since >= share { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(self.ticks)) }
     }
 }

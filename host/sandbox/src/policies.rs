@@ -16,7 +16,7 @@ use wasmtime::{Store, Trap};
 use crate::abi::v1::{Kernel, Wit, answer_lists};
 use crate::context::{Capabilities, Context, Denied, OverCap};
 use crate::engine::Engine;
-use crate::limits::OutOfMemory;
+use crate::limits::{OutOfMemory, Patience};
 use crate::program::Program;
 
 /// A program with its settings, bound to a role.
@@ -74,6 +74,8 @@ impl PolicySet {
         store.limiter(|context| &mut context.meter);
         store.set_hostcall_fuel(limits.transfer);
         store.set_epoch_deadline(limits.epochs);
+        let mut patience = Patience::new(&limits);
+        store.epoch_deadline_callback(move |_| patience.look());
         let outcome = store.set_fuel(limits.fuel).map_err(Ended::Host).and_then(|()| {
             let instance = bound.program.instance.instantiate(&mut store).map_err(Ended::Start)?;
             match ask(&mut store, &instance, &bound.program) {
