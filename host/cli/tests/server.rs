@@ -73,6 +73,25 @@ fn bad_input_is_named_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_request_that_makes_no_sense_is_answered_as_a_problem() {
+    let examples = support::examples();
+    let data = tempfile::tempdir().expect("a folder");
+    let server = Server::start(data.path(), &[city(&examples)]);
+    for (path, status) in [
+        ("/v1/districts/yunhe/entries/first", 400),
+        ("/v1/districts/yunhe/entries?limit=many", 400),
+        ("/v1/districts/yunhe/events", 405),
+        ("/v1/nowhere", 404),
+    ] {
+        let mut response = support::agent().get(server.url(path)).call().expect("an answer");
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        let problem: Json = response.body_mut().read_json().expect("JSON");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{path}: {problem}");
+    }
+}
+
+#[test]
 fn a_duplicate_gets_the_first_receipt_and_changes_nothing() {
     let examples = support::examples();
     let data = tempfile::tempdir().expect("a folder");

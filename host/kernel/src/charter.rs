@@ -101,6 +101,7 @@ pub struct Duty {
 
 /// A team (队伍).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Team {
     /// Its id.
     pub id: String,
@@ -116,6 +117,7 @@ pub struct Team {
 
 /// A vendor under a framework contract (对口援助商家).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Vendor {
     /// Its id.
     pub id: String,
@@ -127,6 +129,7 @@ pub struct Vendor {
 
 /// A standing agreement of aid (对口支援).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Agreement {
     /// Its name.
     pub name: String,
@@ -140,6 +143,7 @@ pub struct Agreement {
 
 /// The smallest area that a measure can bind (防控单元).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ControlUnit {
     /// Its code.
     pub code: String,

@@ -113,7 +113,7 @@ pub fn acts_for(state: &State, source: &str, power: &str) -> Vec<NodeCode> {
                 let code = node_in(source, before, after)?;
                 Some(actor.node.clone().unwrap_or_else(|| code.into()))
             }
-            None if actor.source == source => actor.node.clone(),
+            None if actor.source == source => Some(actor.node.clone().unwrap_or_else(|| charter.root.clone())),
             None => None,
         })
         .collect()

@@ -208,6 +208,82 @@ fn nobody_answers_for_another() {
     assert!(matches!(called.as_slice(), [Fact::CalloutAcknowledged { on_time: true, .. }, ..]), "{called:?}");
 }
 
+fn refused(facts: &[Fact]) -> String {
+    let [Fact::EventRefused { because }] = facts else { panic!("not refused: {facts:?}") };
+    because.rule.clone()
+}
+
+#[test]
+fn a_post_is_answered_for_by_its_own_people_only() {
+    let Act::Callout(mut order) = call() else { panic!("a call-out") };
+    order.to = vec![Party::Post { node: STREET.into(), name: "duty".into() }];
+    let mut world = World::new(Scripted::proposing(vec![Act::Callout(order)]));
+    let facts = world.signal("s");
+    let callout = facts.iter().find_map(|fact| match fact {
+        Fact::CalloutIssued { callout, .. } => Some(callout.to_string()),
+        _ => None,
+    });
+    world.policies.acts.clear();
+    let data = [("callout", Value::Text(callout.expect("a call-out")))];
+    let kind = "gov.muster.callout.acknowledged";
+    assert_eq!(refused(&world.event("a-1", "urn:passer-by", kind, STREET, &data)), "host:not-called");
+    let own = world.event("a-2", &format!("urn:street:{STREET}"), kind, STREET, &data);
+    assert!(matches!(own.as_slice(), [Fact::CalloutAcknowledged { .. }, ..]), "{own:?}");
+}
+
+#[test]
+fn a_frozen_power_to_call_binds_people_too() {
+    let mut world = World::new(Scripted::default());
+    world.signal("s");
+    let data = [("power", text("call")), ("node", text(STREET))];
+    world.event("f-1", "urn:audit:990103", "gov.muster.power.frozen", STREET, &data);
+    let data = [("kind", text("emergency")), ("to.0", text("rescue"))];
+    let street = format!("urn:street:{STREET}");
+    let called = world.event("c-1", &street, "gov.muster.callout.issued", STREET, &data);
+    assert_eq!(refused(&called), "host:power-frozen");
+}
+
+#[test]
+fn a_measure_is_lifted_from_its_own_node_or_above_and_once() {
+    let mut world = World::new(Scripted::default());
+    world.signal("s");
+    let kind = "gov.muster.order.issued";
+    let begun = world.event("o-1", "urn:hq:990100", kind, CITY, &[("kind", text("traffic_control"))]);
+    let measure = begun.iter().find_map(|fact| match fact {
+        Fact::MeasureStarted { measure, .. } => Some(measure.to_string()),
+        _ => None,
+    });
+    let lift = [("kind", text("lift")), ("measure", Value::Text(measure.expect("a measure")))];
+    let below = world.event("o-2", "urn:hq:990103", kind, "990103", &lift);
+    assert_eq!(refused(&below), "host:order-without-power");
+    let own = world.event("o-3", "urn:hq:990100", kind, CITY, &lift);
+    assert!(own.iter().any(|fact| matches!(fact, Fact::MeasureEnded { .. })), "{own:?}");
+    assert_eq!(refused(&world.event("o-4", "urn:hq:990100", kind, CITY, &lift)), "host:unknown-measure");
+}
+
+#[test]
+fn a_word_that_is_no_mode_changes_nothing_and_is_said() {
+    let mut world = World::new(Scripted::default());
+    world.signal("s");
+    let data = [("kind", text("mode")), ("mode", text("panic"))];
+    assert_eq!(refused(&world.event("o-1", "urn:hq:990100", "gov.muster.order.issued", CITY, &data)), "host:mode");
+}
+
+#[test]
+fn who_handled_a_case_does_not_rate_it() {
+    let mut world = World::new(Scripted::default());
+    world.signal("s");
+    let (street, kind) = (format!("urn:street:{STREET}"), |word: &str| format!("gov.muster.feedback.{word}"));
+    let opened = [("case", text("f-1")), ("class", text("life_safety"))];
+    world.event("e-1", "urn:12345", &kind("received"), STREET, &opened);
+    let resolved = [("case", text("f-1")), ("satisfied", Value::Flag(true))];
+    let facts = world.event("e-2", &street, &kind("resolved"), STREET, &resolved);
+    assert!(!facts.iter().any(|fact| matches!(fact, Fact::FeedbackRated { .. })), "{facts:?}");
+    assert_eq!(refused(&world.event("e-3", &street, &kind("rated"), STREET, &resolved)), "host:own-feedback");
+    let facts = world.event("e-4", "urn:12345", &kind("rated"), STREET, &resolved);
+    assert!(matches!(facts.as_slice(), [Fact::FeedbackRated { satisfied: true, .. }, ..]), "{facts:?}");
+}
+
 #[test]
 fn nobody_signs_for_their_own_request() {
     let by = Party::Post { node: NodeCode::from(STREET), name: "secretary".into() };

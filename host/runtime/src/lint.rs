@@ -19,8 +19,20 @@ pub struct Lint {
 }
 
 /// The words that stand for a power.
-const POWERS: [&str; 11] =
-    ["order", "approve", "spend", "call", "report", "supervise", "grant", "budget", "roster", "verify", "command"];
+const POWERS: [&str; 12] = [
+    "order",
+    "approve",
+    "spend",
+    "call",
+    "report",
+    "supervise",
+    "grant",
+    "budget",
+    "roster",
+    "verify",
+    "command",
+    "answer",
+];
 
 /// How far ahead rosters are looked at.
 const AHEAD: Milliseconds = Milliseconds::hours(14 * 24);

@@ -54,6 +54,7 @@ pub fn router(host: Arc<Host>) -> Router {
     router
         .fallback(problem::no_such_route)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(problem::in_words))
         .layer(middleware::from_fn(traced))
         .with_state(host)
 }

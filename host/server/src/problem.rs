@@ -1,14 +1,19 @@
 //! What went wrong, as RFC 9457 says it: a stable type, a title in the reader's language, and the fault in words.
 
 use axum::Json;
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use muster_runtime::cloudevent::CloudEventError;
 use muster_runtime::{QueryError, SubmitError};
 use serde::Serialize;
 
 use crate::language::Language;
+
+/// The media type of problems (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
 
 /// A problem document.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +37,7 @@ pub(crate) enum Kind {
     UnsupportedMedia,
     TooLarge,
     BadRequest,
+    Method,
     UnknownDistrict,
     UnknownPlace,
     NotFound,
@@ -59,6 +65,12 @@ impl Kind {
             ),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "请求体过大", "the body is too large"),
             Self::BadRequest => ("bad-request", StatusCode::BAD_REQUEST, "请求有误", "the request is not valid"),
+            Self::Method => (
+                "method-not-allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "不支持的请求方法",
+                "the method is not supported here",
+            ),
             Self::UnknownDistrict => ("unknown-district", StatusCode::NOT_FOUND, "没有这个辖区", "no such district"),
             Self::UnknownPlace => {
                 ("unknown-place", StatusCode::NOT_FOUND, "没有辖区管辖该地点", "no district knows the place")
@@ -146,7 +158,7 @@ impl IntoResponse for Problem {
         let retry = self.retry_after_seconds;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if let Some(seconds) = retry {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -168,4 +180,34 @@ pub(crate) fn too_slow() -> Response {
          it again with the same id, it counts once",
     )
     .into_response()
+}
+
+/// Longest sentence of the framework that is handed on.
+const SENTENCE_BYTES_MAX: usize = 1_000;
+
+/// What the framework refuses by itself - a path or query that does not parse, a wrong method - is a problem like any
+/// other.
+pub(crate) async fn in_words(request: Request, next: Next) -> Response {
+    let (language, method) = (language(request.headers()), request.method().clone());
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    let kind = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => Kind::Method,
+        StatusCode::BAD_REQUEST => Kind::BadRequest,
+        _ => return response,
+    };
+    if response.headers().get(CONTENT_TYPE).is_some_and(|found| found == PROBLEM) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let said = axum::body::to_bytes(body, SENTENCE_BYTES_MAX).await.unwrap_or_default();
+    let detail = match (kind, String::from_utf8_lossy(&said)) {
+        (Kind::Method, _) => format!("`{path}` does not answer {method}"),
+        (_, said) => said.into_owned(),
+    };
+    let mut problem = Problem::new(kind, language, detail).into_response();
+    if let Some(allowed) = parts.headers.get(ALLOW) {
+        problem.headers_mut().insert(ALLOW, allowed.clone());
+    }
+    problem
 }

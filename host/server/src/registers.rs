@@ -190,6 +190,7 @@ fn duty(state: &State, node: &str) -> Json {
         .filter(|duty| within(state, &duty.node, node))
         .map(|duty| (&duty.node, duty.post.as_str()))
         .collect();
+    posts.sort_unstable();
     posts.dedup();
     let now = state.core.now;
     let rows = posts.into_iter().map(|(node, post)| {

@@ -97,20 +97,23 @@ pub(super) fn case(state: &mut State, moment: Moment, fact: &Fact) {
                 contact_by: *contact_by,
                 contacted: None,
                 resolved: None,
+                handled_by: None,
                 satisfied: None,
             };
             state.cases.put(case.clone(), row);
             timers::set(state, format!("feedback/{case}"), *contact_by, TimerPurpose::Feedback(case.clone()));
         }
-        Fact::FeedbackContacted { case, occurred, .. } => {
+        Fact::FeedbackContacted { case, occurred, by, .. } => {
             timers::remove(state, &format!("feedback/{case}"));
             if let Some(row) = state.cases.change(case) {
                 row.contacted.get_or_insert(*occurred);
+                row.handled_by = Some(by.clone());
             }
         }
-        Fact::FeedbackResolved { case, resolved, .. } => {
+        Fact::FeedbackResolved { case, resolved, by, .. } => {
             if let Some(row) = state.cases.change(case) {
                 row.resolved = Some(*resolved);
+                row.handled_by = Some(by.clone());
             }
         }
         Fact::FeedbackRated { case, satisfied, .. } => {
@@ -148,12 +151,13 @@ pub(super) fn pair(state: &mut State, moment: Moment, fact: &Fact) {
     }
 }
 
-pub(super) fn finding(state: &mut State, finding: &FindingId, status: FindingStatus, answer: Option<&str>) {
+pub(super) fn finding(state: &mut State, finding: &FindingId, status: FindingStatus, answer: Option<(&str, &str)>) {
     timers::remove(state, &format!("finding/{finding}"));
     let Some(row) = state.findings.change(finding) else { return };
     row.status = status;
-    if let Some(answer) = answer {
+    if let Some((answer, by)) = answer {
         row.answer = Some(answer.into());
+        row.answered_by = Some(by.into());
     }
 }
 

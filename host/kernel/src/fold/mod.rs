@@ -149,9 +149,9 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         | Fact::FeedbackResolved { .. }
         | Fact::FeedbackRated { .. } => answer::case(state, moment, fact),
         Fact::PairOpened { .. } | Fact::PairAnswered { .. } => answer::pair(state, moment, fact),
-        Fact::FindingAnswered { finding, answer, excuse, .. } => {
+        Fact::FindingAnswered { finding, answer, excuse, by, .. } => {
             let status = if *excuse { FindingStatus::ExcuseForReview } else { FindingStatus::Answered };
-            answer::finding(state, finding, status, Some(answer));
+            answer::finding(state, finding, status, Some((answer, by)));
         }
         Fact::FindingDecided { finding, status, .. } => answer::finding(state, finding, *status, None),
         Fact::DutyOverridden { .. } => answer::duty(state, fact),

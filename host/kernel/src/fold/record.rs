@@ -92,6 +92,7 @@ pub(super) fn finding(
         raised: moment.at,
         status: FindingStatus::Open,
         answer: None,
+        answered_by: None,
     };
     state.findings.put(finding.clone(), row);
     if let Some(due) = order.answer_by {

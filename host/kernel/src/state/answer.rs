@@ -137,6 +137,8 @@ pub struct Case {
     pub contacted: Option<Instant>,
     /// Answered: whether the matter is resolved.
     pub resolved: Option<bool>,
+    /// Whose event contacted or answered last: they do not rate it.
+    pub handled_by: Option<String>,
     /// What the resident said.
     pub satisfied: Option<bool>,
 }

@@ -278,6 +278,8 @@ pub struct Finding {
     pub status: FindingStatus,
     /// The last answer.
     pub answer: Option<String>,
+    /// Whose it was: they do not decide on it.
+    pub answered_by: Option<String>,
 }
 
 /// A warning that was received.

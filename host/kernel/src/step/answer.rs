@@ -140,6 +140,16 @@ impl Deciding<'_> {
                 format!("source `{}` holds no power to supervise `{}`", event.source, row.order.node),
             ));
         }
+        if !matches!(row.status, FindingStatus::Open | FindingStatus::Answered | FindingStatus::ExcuseForReview) {
+            return Err(Because::new("host:finding", "该发现已处理完毕", "the finding has been decided"));
+        }
+        if row.answered_by.as_deref() == Some(event.source.as_str()) {
+            return Err(Because::new(
+                "host:own-finding",
+                "答复人不能裁定自己答复的发现",
+                "who answered a finding does not decide on it",
+            ));
+        }
         let word = find_text(&event.attributes, "decision").unwrap_or_default();
         let status = match word {
             "excused" | "accepted" => FindingStatus::Excused,

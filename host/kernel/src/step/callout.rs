@@ -10,7 +10,7 @@ use super::sense::Located;
 use crate::act::{Because, CalloutOrder, Party};
 use crate::record::{CalledParty, Fact};
 use crate::value::find_text;
-use crate::{CalloutId, CalloutKind, Event, Instant, Milliseconds, calendar, facts, roster};
+use crate::{CalloutId, CalloutKind, Event, Instant, Milliseconds, NodeCode, calendar, facts, roster};
 
 impl Deciding<'_> {
     /// Calls. While a call-out with the same key is open for the incident, another changes nothing.
@@ -20,12 +20,7 @@ impl Deciding<'_> {
         }
         let caller = order.caller.clone();
         if facts::is_frozen(self.state, caller.as_str(), "call") {
-            let because = Because::new(
-                "host:power-frozen",
-                format!("{caller} 的呼叫权已被监管冻结"),
-                format!("the power of `{caller}` to call is frozen by its supervisor"),
-            );
-            return self.proposal_refused("callout", because);
+            return self.proposal_refused("callout", call_frozen(&caller));
         }
         let called = super::level::resolve_all(self.state, &order.to, caller.as_str());
         let called = called.into_iter().map(|party| self.called_party(party)).collect();
@@ -124,6 +119,9 @@ impl Deciding<'_> {
                 format!("source `{}` holds no power to call for node `{}`", event.source, event.node),
             ));
         }
+        if facts::is_frozen(self.state, event.node.as_str(), "call") {
+            return Err(call_frozen(&event.node));
+        }
         let kind = required(event, "kind")?;
         let kind = CalloutKind::parse(kind.strip_suffix("_whistle").unwrap_or(kind)).ok_or_else(|| {
             Because::new(
@@ -197,4 +195,12 @@ impl Deciding<'_> {
         let district = roster::at_tier(self.state, node, crate::Tier::District).map(|node| node.code.clone());
         Party::Department { node: district.unwrap_or_else(|| event.node.clone()), name: name.to_string() }
     }
+}
+
+fn call_frozen(caller: &NodeCode) -> Because {
+    Because::new(
+        "host:power-frozen",
+        format!("{caller} 的呼叫权已被监管冻结"),
+        format!("the power of `{caller}` to call is frozen by its supervisor"),
+    )
 }

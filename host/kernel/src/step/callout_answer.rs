@@ -141,6 +141,9 @@ impl Deciding<'_> {
     /// A called party hands in the joint plan.
     pub(super) fn plan_submitted(&mut self, event: &Event) -> Result<(), Because> {
         let answered = self.answered(event)?;
+        if answered.call().planned.is_some() {
+            return Err(Because::new("host:planned", "此前已提交联合方案", "this party handed in its plan before"));
+        }
         self.learn_callout(&answered);
         let after = event.occurred - answered.began;
         let within = answered.row.order.plan_within;

@@ -80,7 +80,7 @@ impl Deciding<'_> {
     fn speaks_for(&self, event: &Event, party: &Party) -> bool {
         match party {
             Party::Post { node, .. } => {
-                *node == event.node && roster::department_of_source(self.state, &event.source).is_none()
+                *node == event.node && roster::may_act(self.state, &event.source, "answer", node.as_str())
             }
             Party::Department { node, name } => roster::department_of_source(self.state, &event.source)
                 .is_some_and(|department| department.node == *node && department.name == *name),

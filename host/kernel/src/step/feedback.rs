@@ -90,7 +90,9 @@ impl Deciding<'_> {
         let resolved = find(&event.attributes, "resolved") != Some(&Value::Flag(false));
         let (occurred, by) = (event.occurred, event.source.clone());
         self.record(Fact::FeedbackResolved { case: case.clone(), occurred, resolved, by });
-        if let Some(satisfied) = satisfaction(event).filter(|_| row.satisfied.is_none()) {
+        // Who calls back after others handled the case may report what the resident said.
+        let called_back = row.handled_by.as_ref().is_some_and(|by| *by != event.source);
+        if let Some(satisfied) = satisfaction(event).filter(|_| called_back && row.satisfied.is_none()) {
             self.record(Fact::FeedbackRated { case, occurred, satisfied });
         }
         Ok(())
@@ -101,6 +103,13 @@ impl Deciding<'_> {
         let (case, row) = self.case(event)?;
         if row.satisfied.is_some() {
             return Err(Because::new("host:feedback", "该诉求已评价", "the case has been rated"));
+        }
+        if row.handled_by.as_deref() == Some(event.source.as_str()) {
+            return Err(Because::new(
+                "host:own-feedback",
+                "承办方不能评价自己办理的诉求",
+                "who handled a case does not rate it",
+            ));
         }
         let Some(satisfied) = satisfaction(event) else {
             return Err(required(event, "rating").err().unwrap_or_default());

@@ -152,6 +152,14 @@ impl Deciding<'_> {
         // Whoever was asked first may still decide after it went up: the powers are theirs to give.
         self.check_approver(event, &node)
             .or_else(|because| self.check_approver(event, &row.order.grantor).map_err(|_| because))?;
+        let order = self.bounded(conditioned(event, self.now(), row.order, node));
+        if approved && order.powers.is_empty() {
+            return Err(Because::new(
+                "host:grant",
+                "所批权力均不在申请之内",
+                "none of the powers given were asked for; ask for them first",
+            ));
+        }
         self.incident.clone_from(&row.incident);
         self.record(Fact::GrantDecided {
             request: request.clone(),
@@ -161,7 +169,6 @@ impl Deciding<'_> {
             because: Because::new("host:signed", "由有权人签批", "decided by a person with the power"),
         });
         if approved {
-            let order = self.bounded(conditioned(event, self.now(), row.order, node));
             let because = Because::new(
                 "G",
                 format!("按批准条件授权,至 {} 止", self.local(order.expires)),
@@ -349,13 +356,18 @@ fn conditioned(event: &Event, now: Instant, wish: GrantOrder, grantor: NodeCode)
     let supervisor = at("supervisor").iter().find_map(|key| find_text(attributes, key));
     GrantOrder {
         key: find_text(attributes, "grant").map_or(wish.key, ToString::to_string),
-        cap: cap.or(wish.cap),
-        powers: if powers.is_empty() { wish.powers } else { powers },
+        cap: cap.into_iter().chain(wish.cap).min(),
+        powers: if powers.is_empty() { wish.powers } else { narrowed(powers, &wish.powers) },
         supervisor: supervisor.map_or(wish.supervisor, |name| named_party(name, grantor)),
         starts,
         expires,
         ..wish
     }
+}
+
+/// Those of the powers named that were asked for; all of them where the wish named none.
+fn narrowed(named: Vec<String>, asked: &[String]) -> Vec<String> {
+    named.into_iter().filter(|power| asked.is_empty() || asked.contains(power)).collect()
 }
 
 /// `970102:audit` is a post of that node; a bare name is one of the grantor's.

@@ -42,7 +42,14 @@ impl Deciding<'_> {
                 Ok(())
             }
             Some(Mode::Normal) => self.return_to_normal(event),
-            None => required(event, "mode").map(|_| ()),
+            None => {
+                let word = required(event, "mode")?;
+                Err(Because::new(
+                    "host:mode",
+                    format!("状态 {word} 无效,应为 normal 或 emergency"),
+                    format!("`mode` is `{word}`; it must be normal or emergency"),
+                ))
+            }
         }
     }
 

@@ -74,6 +74,21 @@ impl Deciding<'_> {
         let Some(kind) = kind else { return Ok(()) };
         if let Some(row) = self.state.measures.get(&MeasureId::from(kind)) {
             let (incident, measure) = (row.incident.clone(), MeasureId::from(kind));
+            if matches!(row.status, MeasureStatus::Ended | MeasureStatus::Refused) {
+                return Err(Because::new(
+                    "host:unknown-measure",
+                    format!("措施 {kind} 已不在用"),
+                    format!("the measure `{kind}` is in force no more"),
+                ));
+            }
+            let power = format!("order/{}", find_text(&event.attributes, "kind").unwrap_or_default());
+            if !roster::may_act(self.state, &event.source, &power, row.order.node.as_str()) {
+                return Err(Because::new(
+                    "host:order-without-power",
+                    format!("来源 {} 无权解除 {} 的措施", event.source, row.order.node),
+                    format!("source `{}` holds no power to lift a measure of `{}`", event.source, row.order.node),
+                ));
+            }
             let because = Because::new("host:order", "命令解除", "lifted by order");
             self.record(Fact::MeasureEnded { measure, incident, because });
             return Ok(());

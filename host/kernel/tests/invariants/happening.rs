@@ -221,6 +221,25 @@ pub(crate) struct Happening {
     pub(crate) again: bool,
 }
 
+impl Happening {
+    /// A street buys something within its limit for one item.
+    pub(crate) fn purchase(number: usize, amount: i64) -> Self {
+        let request = Value::Text(format!("bought-{number}"));
+        let category = Value::Text("pumps".into());
+        Self {
+            kind: "spend.requested",
+            data: vec![("request", request), ("category", category), ("amount.minor", Value::Integer(amount))],
+            source: SOURCES[0],
+            place: STREET,
+            acts: Vec::new(),
+            verdict: 0,
+            award: 0,
+            wait_minutes: 1,
+            again: false,
+        }
+    }
+}
+
 pub(crate) fn happening() -> impl Strategy<Value = Happening> {
     let anyone = (prop::sample::select(SOURCES.to_vec()), prop::sample::select(NODES.to_vec()));
     let sender =

@@ -1,7 +1,8 @@
 //! The promises of the design against policies that propose anything and people who try anything.
 //!
 //! After every decision an auditor looks at the entry and at the state before and after it. Each check names the line of
-//! the kernel without which it fails; every one of those lines has been taken out once to see that it does.
+//! the kernel without which it fails; each of those lines, twenty in all, has been taken out
+//! once, and the test failed each time.
 //! `PROPTEST_CASES=10000` is the long run.
 
 mod happening;
@@ -246,8 +247,12 @@ proptest! {
     fn no_policy_and_no_person_breaks_a_promise(
         // One that is felt before the ceilings are, and one that is not.
         budget in prop::sample::select(vec![2_000, 20_000]),
+        // One street that buys until a ceiling stops it, then anything.
+        spree in vec(600_i64..=1_000, 0..6),
         happenings in vec(happening(), 1..60),
     ) {
-        play(budget, &happenings)?;
+        let spree = spree.into_iter().enumerate().map(|(number, amount)| Happening::purchase(number, amount));
+        let story: Vec<Happening> = spree.chain(happenings).collect();
+        play(budget, &story)?;
     }
 }

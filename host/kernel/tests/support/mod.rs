@@ -54,7 +54,7 @@ pub(crate) fn charter() -> Charter {
             sources: vec!["urn:rescue".into()],
         }],
         actors: vec![
-            actor("urn:street:{node}", &["spend", "call", "approve"]),
+            actor("urn:street:{node}", &["spend", "call", "approve", "answer"]),
             actor("urn:secretary:{node}", &["approve"]),
             actor("urn:hq:{node}", &["order", "approve", "command", "budget"]),
             actor("urn:audit:{node}", &["supervise"]),

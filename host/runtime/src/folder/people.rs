@@ -198,7 +198,8 @@ fn self_check(charter: &Charter) -> Result<(), Wrong> {
     let heartbeats = charter.heartbeats.iter().map(|row| ("heartbeat", &row.node));
     let agreements = charter.agreements.iter().map(|row| ("agreement", &row.receiver));
     let budgets = charter.funds.budgets.keys().map(|node| ("funds.budgets", node));
-    let mut named = duties.chain(teams).chain(units).chain(heartbeats).chain(agreements).chain(budgets);
+    let givers = charter.agreements.iter().map(|row| ("agreement", &row.giver));
+    let mut named = duties.chain(teams).chain(units).chain(heartbeats).chain(agreements).chain(givers).chain(budgets);
     match named.find(|(_, node)| !known.contains(node)) {
         Some((field, node)) => Err((field.into(), format!("names `{node}`, which is no `[[node]]`"))),
         None => Ok(()),
