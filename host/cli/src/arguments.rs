@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// Read or verify a journal on disk
     #[command(subcommand)]
     Journal(Journal),
+    /// Prove a data folder: follow every chain and decide every entry anew, with the exact policies it was made with
+    Verify(Verify),
     /// Play a stream of `CloudEvents` through a district under virtual time
     Play(Play),
     /// Build a policy crate into a package
@@ -173,6 +175,24 @@ pub(crate) enum Journal {
         #[arg(long)]
         only: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The data folder of a host, or a copy of it
+    pub(crate) data: PathBuf,
+    /// Only this district
+    #[arg(long)]
+    pub(crate) only: Option<String>,
+    /// Follow chains and fold the state, but execute no policy
+    #[arg(long)]
+    pub(crate) fold_only: bool,
+    /// Threads; 0 is one for each core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// The host's public key (64 hexadecimal digits) that you hold; without it the key in the checkpoints is believed
+    #[arg(long)]
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Debug, Args)]

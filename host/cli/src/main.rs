@@ -43,6 +43,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
         Command::Journal(journal) => commands::journal::run(journal),
+        Command::Verify(verify) => commands::verify::run(&verify),
         Command::Play(play) => commands::play::run(&play, output),
         Command::Build(build) => commands::package::build(&build),
         Command::Inspect(inspect) => commands::package::inspect(&inspect, output),

@@ -10,11 +10,12 @@ use crossbeam_channel::{Sender, unbounded};
 use muster_kernel::record::{Entry, Receipt};
 use muster_kernel::{Digest, DistrictId, Event, Instant, Milliseconds, Role, State, roster, snapshot};
 use muster_sandbox::{Engine, Limits};
-use muster_store::{DataLock, Disk, Journal, Options as JournalOptions, Vault, View};
+use muster_store::{Checkpoints, DataLock, Disk, Journal, Options as JournalOptions, Vault, View};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
 use crate::district::{Committed, District, Outcome, exercise_of, is_exercise};
+use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
 use crate::refusal::{QueryError, SubmitError};
@@ -109,6 +110,7 @@ pub struct Host {
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     keeper: Mutex<Option<ViewKeeper>>,
+    notary: Mutex<Option<Notary>>,
     watch: Mutex<Option<FolderWatch>>,
     delayed: Delayed,
     /// Why the view was built anew at the start, if it was.
@@ -180,6 +182,15 @@ impl Host {
             seats.insert(drill, Seat { shard, mailbox, folder: path.clone() });
         }
         let threads = start(shards)?;
+        let checkpoints = Checkpoints::open(&options.data.join(muster_store::checkpoint::FOLDER))?;
+        for (district, signed, end) in checkpoints.beyond(&parts.journal) {
+            tracing::error!(
+                target: "muster::checkpoint", district, signed, end,
+                "the journal ends before an entry that was signed: its tail was cut; restore it from a backup"
+            );
+        }
+        let notary = Notary::start(checkpoints, Arc::clone(&parts.journal), Arc::clone(&options.clock))
+            .map_err(|reason| OpenError::System { what: "start the notary".into(), reason })?;
         let inner = Arc::new(Inner {
             seats,
             shards: senders,
@@ -197,6 +208,7 @@ impl Host {
             clock: options.clock,
             threads: Mutex::new(threads),
             keeper: Mutex::new(Some(keeper)),
+            notary: Mutex::new(Some(notary)),
             watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
             view_rebuilt,
@@ -395,6 +407,7 @@ impl Host {
             tracing::warn!(target: "muster::host", %error, "the journal did not answer at the end");
         }
         *self.keeper.lock().expect("no holder panics") = None;
+        *self.notary.lock().expect("no holder panics") = None;
     }
 }
 

@@ -9,13 +9,16 @@ mod district;
 pub mod folder;
 mod host;
 pub mod lint;
+mod notary;
 mod open;
 pub mod output;
 mod past;
 pub mod play;
+mod recorded;
 mod refusal;
 mod reload;
 mod shard;
+pub mod verify;
 mod view_keeper;
 
 pub use clock::{Clock, RealClock, VirtualClock};

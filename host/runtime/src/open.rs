@@ -1,14 +1,14 @@
 //! Bringing a district up: view, then journal, then the policies that the journal says are in force.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use muster_kernel::record::{Activation, Entry};
 use muster_kernel::settings::Settings;
 use muster_kernel::{Digest, DistrictId, Role, State, fold, snapshot};
 use muster_packages::Package;
-use muster_sandbox::{Bound, Capabilities, CompileError, Engine, PolicySet};
-use muster_store::{Journal, Vault, VaultError, View};
+use muster_sandbox::{Bound, Capabilities, CompileError, Engine, Limits, PolicySet};
+use muster_store::{Disk, Journal, Options as JournalOptions, Vault, VaultError, View};
 
 use crate::district::{District, Install};
 use crate::folder::{BoundFiles, FolderError};
@@ -25,6 +25,9 @@ pub enum OpenError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The checkpoints.
+    #[error(transparent)]
+    Checkpoint(#[from] muster_store::CheckpointError),
     /// The view.
     #[error(transparent)]
     View(#[from] muster_store::ViewError),
@@ -98,6 +101,20 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// The parts of a data folder that nobody writes to through this.
+    pub(crate) fn read_only(data: &Path) -> Result<Self, OpenError> {
+        let folder = data.join("journal");
+        if !folder.is_dir() {
+            let reason = std::io::Error::new(std::io::ErrorKind::NotFound, "it holds no `journal`; give a host's data");
+            return Err(OpenError::System { what: data.display().to_string(), reason });
+        }
+        let disk =
+            Disk::open(&folder).map_err(|reason| OpenError::System { what: folder.display().to_string(), reason })?;
+        let journal = Arc::new(Journal::open_read_only(disk, JournalOptions::default())?);
+        let vault = Vault::open(&data.join("vault"))?;
+        Ok(Self { engine: Engine::new(Limits::STANDARD)?, journal, vault, view: None })
+    }
+
     /// A district as its journal left it, with the policies that were in force.
     pub(crate) fn bring_up(&self, id: &DistrictId) -> Result<District, OpenError> {
         let mut state = self.from_view(id).unwrap_or_default();
@@ -151,7 +168,7 @@ impl Parts {
         }
     }
 
-    fn from_vault(&self, activation: &Activation) -> Result<Bound, OpenError> {
+    pub(crate) fn from_vault(&self, activation: &Activation) -> Result<Bound, OpenError> {
         let bytes = self.vault.get(&activation.package.0)?;
         let settings = self.vault.get(&activation.settings.0)?;
         let settings: Settings = serde_json::from_slice(&settings).map_err(|reason| OpenError::System {

@@ -2,17 +2,20 @@
 //!
 //! The only crate that touches the disk or says sled. It knows nothing of events or policies: payloads are bytes.
 
+pub mod checkpoint;
 mod error;
 mod journal;
 mod known;
 mod lock;
 mod media;
+pub mod merkle;
 mod record;
 mod segment;
 mod vault;
 mod view;
 mod writer;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use error::{AppendError, Error};
 pub use journal::{Journal, Opened, Options, VerifyReport};
 pub use known::Head;

@@ -17,6 +17,7 @@ pub(crate) mod play;
 pub(crate) mod query;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod verify;
 
 use muster_server::language::Language;
 
