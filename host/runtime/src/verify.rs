@@ -5,6 +5,7 @@
 //! So one district is verified on all cores. Nothing here writes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -239,11 +240,11 @@ impl Verifier {
         programs: &Programs,
     ) -> Result<(), OpenError> {
         let mut programs = programs.lock().expect("no holder panics");
-        let key = (activation.package, activation.settings);
-        if !programs.contains_key(&key) {
-            programs.insert(key, self.parts.from_vault(activation)?);
-        }
-        policies.bind(role, programs[&key].clone());
+        let bound = match programs.entry((activation.package, activation.settings)) {
+            Place::Occupied(known) => known.get().clone(),
+            Place::Vacant(place) => place.insert(self.parts.from_vault(activation)?).clone(),
+        };
+        policies.bind(role, bound);
         Ok(())
     }
 }

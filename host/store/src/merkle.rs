@@ -71,7 +71,9 @@ pub fn path(hashes: &[Hash], position: usize) -> Option<Vec<Hash>> {
         Some(position) => (path(right, position)?, left),
     };
     let mut beside = Tree::default();
-    other.iter().for_each(|hash| beside.add(hash));
+    for hash in other {
+        beside.add(hash);
+    }
     steps.push(beside.root());
     Some(steps)
 }
@@ -101,6 +103,14 @@ fn split(count: usize) -> usize {
 mod tests {
     use super::*;
 
+    fn grown(hashes: &[Hash]) -> Tree {
+        let mut tree = Tree::default();
+        for hash in hashes {
+            tree.add(hash);
+        }
+        tree
+    }
+
     fn hashes(count: u64) -> Vec<Hash> {
         (0..count).map(|number| Sha256::digest(number.to_le_bytes()).into()).collect()
     }
@@ -109,8 +119,7 @@ mod tests {
     fn every_entry_is_proved_and_nothing_else_is() {
         for count in 1..=33 {
             let hashes = hashes(count);
-            let mut tree = Tree::default();
-            hashes.iter().for_each(|hash| tree.add(hash));
+            let tree = grown(&hashes);
             for (position, hash) in hashes.iter().enumerate() {
                 let steps = path(&hashes, position).expect("a path");
                 assert_eq!(root_of(hash, position as u64, count, &steps), Some(tree.root()));
@@ -134,11 +143,12 @@ mod tests {
     #[test]
     fn a_restored_tree_grows_as_the_first_would_have() {
         let hashes = hashes(21);
-        let mut tree = Tree::default();
-        hashes[..13].iter().for_each(|hash| tree.add(hash));
-        let mut restored = Tree::restored(13, tree.subtrees().to_vec()).expect("it fits");
-        hashes[13..].iter().for_each(|hash| (tree.add(hash), restored.add(hash)).0);
-        assert_eq!(restored, tree);
+        let begun = grown(&hashes[..13]);
+        let mut restored = Tree::restored(13, begun.subtrees().to_vec()).expect("it fits");
+        for hash in &hashes[13..] {
+            restored.add(hash);
+        }
+        assert_eq!(restored, grown(&hashes));
         assert_eq!(Tree::restored(13, Vec::new()), None);
     }
 }
