@@ -53,6 +53,25 @@ pub(crate) enum Command {
     Journal(Journal),
     /// Prove a data folder: follow every chain and decide every entry anew, with the exact policies it was made with
     Verify(Verify),
+    /// Copy a data folder, also while a host is running on it
+    Backup {
+        /// The data folder of a host
+        data: PathBuf,
+        /// A new folder
+        to: PathBuf,
+    },
+    /// Put a backup in place, once every chain, signature and decision in it was proved
+    Restore {
+        /// The backup
+        from: PathBuf,
+        /// A new data folder
+        data: PathBuf,
+    },
+    /// Say what is wrong with a data folder, and what can be done
+    Doctor {
+        /// The data folder of a host
+        data: PathBuf,
+    },
     /// Play a stream of `CloudEvents` through a district under virtual time
     Play(Play),
     /// Build a policy crate into a package

@@ -75,7 +75,7 @@ impl Journal {
     /// When a record is damaged, or the disk refuses.
     pub fn open_read_only(media: impl Media, options: Options) -> Result<Self, Error> {
         let media: Arc<dyn Media> = Arc::new(media);
-        let walked = walk(media.as_ref())?;
+        let walked = walk_beside_a_writer(media.as_ref())?;
         let shared = Shared { heads: walked.heads, places: walked.places, free_bytes: media.free_bytes() };
         Ok(Self { media, shared: Arc::new(RwLock::new(shared)), writer: None, options })
     }
@@ -224,6 +224,24 @@ struct Walked {
     last: u64,
     end: u64,
     torn_bytes: u64,
+}
+
+/// A reader that is overtaken by the writer sees a hole where a record was written a moment later. A hole that is still
+/// there at another look is damage.
+fn walk_beside_a_writer(media: &dyn Media) -> Result<Walked, Error> {
+    let place = |walked: &Result<Walked, Error>| match walked {
+        Err(Error::Damaged { segment, offset, .. }) => Some((segment.clone(), *offset)),
+        _ => None,
+    };
+    let mut walked = walk(media);
+    loop {
+        let Some(damaged) = place(&walked) else { return walked };
+        let again = walk(media);
+        if place(&again) == Some(damaged) {
+            return again;
+        }
+        walked = again;
+    }
 }
 
 fn walk(media: &dyn Media) -> Result<Walked, Error> {

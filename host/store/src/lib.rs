@@ -2,6 +2,7 @@
 //!
 //! The only crate that touches the disk or says sled. It knows nothing of events or policies: payloads are bytes.
 
+pub mod backup;
 pub mod checkpoint;
 mod error;
 mod journal;

@@ -85,6 +85,11 @@ impl Scan {
         (0..rest.len()).any(|place| rest[place] != 0 && matches!(Record::read(&rest[place..]), Read::Record(..)))
     }
 
+    /// The segment's bytes before a place.
+    pub(crate) fn bytes_before(&self, end: u64) -> &[u8] {
+        &self.bytes[..usize::try_from(end).unwrap_or(usize::MAX).min(self.bytes.len())]
+    }
+
     /// How many bytes from here on are not zero at the end.
     pub(crate) fn dirty_bytes(&self) -> u64 {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();

@@ -1,0 +1,172 @@
+//! `muster backup`, `muster restore` and `muster doctor`: what an operator does before and after the worst.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use muster_kernel::DistrictId;
+use muster_kernel::record::{Cause, Entry};
+use muster_runtime::verify::{Progress, Verifier};
+use muster_store::{Journal, Vault, View, backup, checkpoint};
+
+pub(crate) fn backup(data: &Path, to: &Path) -> anyhow::Result<ExitCode> {
+    ensure!(data.join("journal").is_dir(), "{} holds no journal; give the data folder of a host", data.display());
+    let copied = backup::copy(data, to)?;
+    let verifier = Verifier::open(to)?;
+    check_chains(&verifier, to)?;
+    for (district, head) in verifier.journal().heads() {
+        say!("{district}: {} entries", head.seq);
+    }
+    say!("{} files, {} bytes copied to {}; every chain and checkpoint holds", copied.files, copied.bytes, to.display());
+    say!("the copy holds the signing key: keep it as safe as the host");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nothing is put in place before all of it was proved.
+pub(crate) fn restore(from: &Path, data: &Path) -> anyhow::Result<ExitCode> {
+    if data.exists() && std::fs::read_dir(data)?.next().is_some() {
+        bail!("{} is not empty; restore into a new folder, or move the damaged one away first", data.display());
+    }
+    let verifier = Verifier::open(from)?;
+    check_chains(&verifier, from)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for (district, head) in verifier.journal().heads() {
+        let verified = verifier.execute(&DistrictId::from(district.as_str()), threads, &Progress::default())?;
+        if let Some(divergence) = verified.divergence {
+            bail!("{district} diverges at {divergence}; this backup is not restored");
+        }
+        say!("{district}: {} of {} entries decided anew, all hold", verified.entries, head.seq);
+    }
+    let copied = backup::copy(from, data)?;
+    say!("{} files, {} bytes restored to {}", copied.files, copied.bytes, data.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_chains(verifier: &Verifier, data: &Path) -> anyhow::Result<()> {
+    if let Some(fault) = verifier.journal().verify(None, |_| {})?.fault {
+        bail!("{}: {fault}", data.display());
+    }
+    let checkpoints = checkpoint::read(&data.join(checkpoint::FOLDER))?;
+    if let Err(fault) = checkpoint::check(&checkpoints, verifier.journal(), None)? {
+        bail!("{}: {fault}", data.display());
+    }
+    Ok(())
+}
+
+/// One part of a data folder: what it is, what is wrong with it, and what to do.
+struct Finding {
+    part: &'static str,
+    state: Result<String, (String, &'static str)>,
+}
+
+pub(crate) fn doctor(data: &Path) -> anyhow::Result<ExitCode> {
+    ensure!(data.is_dir(), "{} is no folder", data.display());
+    let lock = muster_store::lock(data);
+    let running = lock.is_err();
+    let mut findings = vec![Finding {
+        part: "host",
+        state: Ok(if running { "one is running on this folder".into() } else { "none is running".into() }),
+    }];
+    match Verifier::open(data) {
+        Ok(verifier) => {
+            findings.push(journal(verifier.journal()));
+            findings.push(checkpoints(data, verifier.journal()));
+            findings.push(vault(data, verifier.journal()));
+            if !running {
+                findings.push(view(data, verifier.journal()));
+            }
+        }
+        Err(reason) => findings.push(Finding {
+            part: "journal",
+            state: Err((
+                format!("{reason:#}"),
+                "do not start a host on it; keep the folder as it is, and restore the last backup into a new folder",
+            )),
+        }),
+    }
+    let mut sound = true;
+    for Finding { part, state } in findings {
+        match state {
+            Ok(words) => say!("{part}: {words}"),
+            Err((wrong, cure)) => {
+                sound = false;
+                say!("{part}: PROBLEM: {wrong}");
+                say!("{part}: to do: {cure}");
+            }
+        }
+    }
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn journal(journal: &Journal) -> Finding {
+    let state = match journal.verify(None, |_| {}) {
+        Ok(report) => match report.fault {
+            None => {
+                let chains = report.records.iter().map(|(district, count)| format!("{district} {count}"));
+                let chains = chains.collect::<Vec<_>>().join(", ");
+                Ok(format!("every chain holds ({})", if chains.is_empty() { "empty".into() } else { chains }))
+            }
+            Some(fault) => Err((fault, "restore the last backup into a new folder, and keep this one as evidence")),
+        },
+        Err(reason) => Err((reason.to_string(), "look at the disk; then restore the last backup into a new folder")),
+    };
+    Finding { part: "journal", state }
+}
+
+fn checkpoints(data: &Path, journal: &Journal) -> Finding {
+    let checked = checkpoint::read(&data.join(checkpoint::FOLDER))
+        .and_then(|checkpoints| checkpoint::check(&checkpoints, journal, None));
+    let state = match checked {
+        Ok(Ok(count)) => Ok(format!("{count} hold")),
+        Ok(Err(fault)) => Err((fault, "restore the last backup into a new folder, and keep this one as evidence")),
+        Err(reason) => Err((reason.to_string(), "take the checkpoints from a backup")),
+    };
+    Finding { part: "checkpoints", state }
+}
+
+/// Every package and every setting that an entry names is there, byte for byte.
+fn vault(data: &Path, journal: &Journal) -> Finding {
+    let checked = || -> anyhow::Result<(usize, Vec<String>)> {
+        let vault = Vault::open(&data.join("vault"))?;
+        let mut named = BTreeMap::new();
+        for district in journal.heads().keys() {
+            for record in journal.read(district, 1) {
+                let record = record?;
+                let entry = Entry::from_bytes(&record.payload).context("an entry cannot be read")?;
+                if let Cause::Activation(activation) = entry.cause {
+                    named.insert(activation.package, format!("package {} {}", activation.name, activation.version));
+                    named.insert(activation.settings, format!("settings of {}", activation.name));
+                }
+            }
+        }
+        let wrong = named.iter().filter_map(|(digest, what)| Some(format!("{what}: {}", vault.get(&digest.0).err()?)));
+        Ok((named.len(), wrong.collect()))
+    };
+    let state = match checked() {
+        Ok((count, wrong)) if wrong.is_empty() => Ok(format!("{count} packages and settings are there, byte for byte")),
+        Ok((_, wrong)) => Err((
+            wrong.join("; "),
+            "copy these files from a backup's `vault`: until then the fallback answers for their roles",
+        )),
+        Err(reason) => Err((format!("{reason:#}"), "restore `vault` from a backup")),
+    };
+    Finding { part: "vault", state }
+}
+
+fn view(data: &Path, journal: &Journal) -> Finding {
+    let words = match View::open(&data.join("view")) {
+        Err(reason) => format!("cannot be opened ({reason}); the next start rebuilds it from the journal"),
+        Ok((_, Some(reason))) => format!("was damaged ({reason}); the next start rebuilds it from the journal"),
+        Ok((view, None)) => {
+            let behind = journal.heads().into_iter().filter(
+                |(district, head)| !matches!(view.load(district), Ok(Some(loaded)) if loaded.position.seq == head.seq),
+            );
+            match behind.count() {
+                0 => "stands where the journal stands".into(),
+                count => format!("is behind for {count} districts; the next start folds the rest from the journal"),
+            }
+        }
+    };
+    Finding { part: "view", state: Ok(words) }
+}
