@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Send(Send),
     /// What is happening: list incidents, or show one
     Incident(Incident),
-    /// Show a register: powers, grants, resources, feedback, rates, awards, ledger, pairs, tasks, processes, duty,
+    /// Show a register: policies, powers, grants, resources, feedback, rates, awards, ledger, pairs, tasks, processes, duty,
     /// sources, command, waiting, timers
     Show(Show),
     /// Do something as an officer: send one event, put together from its kind and fields
@@ -163,11 +163,18 @@ pub(crate) struct Act {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// Position of the entry
-    #[arg(required_unless_present = "incident")]
+    #[arg(required_unless_present_any = ["incident", "as_of"])]
     pub(crate) seq: Option<u64>,
     /// Explain every entry that touched this incident
     #[arg(long)]
     pub(crate) incident: Option<String>,
+    /// What was known then, a position or an instant: policies in force, powers and incidents; with --incident, only
+    /// what it had gone through by then
+    #[arg(long, conflicts_with = "seq")]
+    pub(crate) as_of: Option<String>,
+    /// With --as-of: the node whose powers are shown; the district's own by default
+    #[arg(long, requires = "as_of")]
+    pub(crate) node: Option<String>,
     /// The district; may be left out when the host has only one
     #[arg(long, env = "MUSTER_DISTRICT")]
     pub(crate) district: Option<String>,

@@ -83,6 +83,10 @@ fn officers_act_and_the_registers_show_it() {
     assert_eq!(powers["grants"][0]["used_minor"], 800_000);
     let then = city.server.get(&format!("/v1/districts/yunhe/registers/powers?node={STREET}&as_of={before}"));
     assert_eq!(then["grants"][0]["used_minor"], 0, "looked back to entry {before}");
+    // The charter and the triage policy were there after the second entry, and nothing else yet.
+    let early = city.server.get("/v1/districts/yunhe/registers/policies?as_of=2");
+    let now = city.register("policies", STREET);
+    assert_eq!((early.as_array().map(Vec::len), now.as_array().map(Vec::len)), (Some(1), Some(6)), "{early}");
 
     city.refused(SECRETARY, "approval.decided", &["request=s-1", "decision=approved"], "waits for no signature");
     city.refused("urn:nobody", "spend.requested", &["request=s-2", "amount.minor=1"], "holds no power");

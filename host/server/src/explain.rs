@@ -21,6 +21,14 @@ pub(crate) async fn explanation(
     let language = language(&headers);
     let found = reads::find(&host, &district, seq, language).await?;
     let (entry, hash) = (found.entry, found.hash);
+    // Policies are named as they were then: where the ones in force now are others, the past is folded.
+    let calls: Vec<_> = entry.calls.iter().map(|call| (call.role, call.package)).collect();
+    let same = move |state: &muster_kernel::State| {
+        let now = |role| state.core.policies.get(role).map(|known| known.package);
+        calls.iter().all(|(role, package)| now(role) == *package)
+    };
+    let same = host.query(&district, same).await.map_err(|error| Problem::of_query(&error, language))?;
+    let as_of = (!same).then(|| seq.to_string());
     let ask = move |state: &muster_kernel::State| {
         let offset = state.charter().map_or(0, |charter| charter.utc_offset_seconds);
         let lines = output::lines(&entry, hash, state);
@@ -35,8 +43,7 @@ pub(crate) async fn explanation(
             "took_effect": facts,
         })
     };
-    let explained = host.query(&district, ask).await;
-    explained.map(Json).map_err(|error| Problem::of_query(&error, language))
+    reads::ask(&host, &district, as_of.as_deref(), language, ask).await.map(Json)
 }
 
 fn happened(entry: &Entry) -> Json_ {
@@ -52,7 +59,6 @@ fn happened(entry: &Entry) -> Json_ {
 /// The policies that were asked, each with what identifies it and what it used.
 fn asked(entry: &Entry, state: &muster_kernel::State) -> Vec<Json_> {
     let calls = entry.calls.iter().map(|call| {
-        // The name is that of the policy in force now, if it is still the same package.
         let known = state.core.policies.get(&call.role).filter(|known| Some(known.package) == call.package);
         json!({
             "role": call.role,

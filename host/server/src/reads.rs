@@ -109,7 +109,7 @@ pub(crate) struct Wanted {
 }
 
 /// Asks the state as it is, or, with `as_of`, as it was.
-async fn ask<T: std::marker::Send + 'static>(
+pub(crate) async fn ask<T: std::marker::Send + 'static>(
     host: &Arc<Host>,
     district: &str,
     as_of: Option<&str>,

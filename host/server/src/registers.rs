@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json, json};
 use crate::views::{local, maybe_local, plain, task, who};
 
 /// The registers, by name.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
+    "policies",
     "powers",
     "grants",
     "resources",
@@ -32,6 +33,7 @@ pub(crate) fn of(state: &State, name: &str, node: Option<&str>) -> Option<Json> 
     let root = state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
     let node = node.map_or(root, ToOwned::to_owned);
     Some(match name {
+        "policies" => policies(state),
         "powers" => powers(state, &node),
         "grants" => grants(state, &node),
         "resources" => resources(state, &node),
@@ -53,6 +55,17 @@ pub(crate) fn of(state: &State, name: &str, node: Option<&str>) -> Option<Json> 
 
 fn within(state: &State, inner: &NodeCode, outer: &str) -> bool {
     roster::is_within(state, inner.as_str(), outer)
+}
+
+/// Which package, with which settings, answers for which role.
+fn policies(state: &State) -> Json {
+    let rows = state.core.policies.values().map(|activation| {
+        json!({
+            "role": activation.role, "name": activation.name, "version": activation.version,
+            "package": activation.package, "settings": activation.settings, "engine": activation.engine,
+        })
+    });
+    rows.collect()
 }
 
 fn powers(state: &State, node: &str) -> Json {

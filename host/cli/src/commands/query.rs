@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
+use muster_kernel::Instant;
+use muster_runtime::AsOf;
 use serde_json::Value as Json;
 
 use crate::arguments::{Explain, Incident, Output, Show};
@@ -203,8 +206,8 @@ pub(crate) fn explain(client: &Client, wanted: &Explain, output: Output) -> anyh
     let district = client.district(wanted.district.as_deref())?;
     let positions = match (wanted.seq, &wanted.incident) {
         (Some(seq), _) => vec![seq],
-        (None, Some(name)) => touching(client, &district, name)?,
-        (None, None) => Vec::new(),
+        (None, Some(name)) => touching(client, &district, name, wanted.as_of.as_deref())?,
+        (None, None) => return situation(client, &district, wanted, output),
     };
     for seq in positions {
         let found = client.get(&format!("/districts/{district}/entries/{seq}/explanation"))?;
@@ -216,15 +219,39 @@ pub(crate) fn explain(client: &Client, wanted: &Explain, output: Output) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-/// The positions of all entries with a fact about an incident.
-fn touching(client: &Client, district: &str, name: &str) -> anyhow::Result<Vec<u64>> {
-    let incident = client.get(&format!("/districts/{district}/incidents/{name}"))?;
+/// How a district stood at an instant: what answered, what a node might do, and what was happening.
+fn situation(client: &Client, district: &str, wanted: &Explain, output: Output) -> anyhow::Result<ExitCode> {
+    let mut parts = serde_json::Map::new();
+    for register in ["policies", "powers", "command", "waiting"] {
+        let node = wanted.node.as_deref().filter(|_| register != "policies");
+        let when = then(wanted.as_of.as_deref(), node);
+        parts.insert(register.into(), client.get(&format!("/districts/{district}/registers/{register}{when}"))?);
+    }
+    if output == Output::Json {
+        print(&Json::Object(parts))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (register, found) in &parts {
+        say!("== {register}");
+        table(found);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The positions of all entries with a fact about an incident, up to a position or an instant.
+fn touching(client: &Client, district: &str, name: &str, end: Option<&str>) -> anyhow::Result<Vec<u64>> {
+    let incident = client.get(&format!("/districts/{district}/incidents/{name}{}", then(end, None)))?;
     let id = text(&incident["id"]);
+    let end = end.map(|end| AsOf::parse(end).with_context(|| format!("--as-of {end}: write a position or an instant")));
+    let end = end.transpose()?;
     let mut positions = Vec::new();
     let mut from = 1;
     loop {
         let page = client.get(&format!("/districts/{district}/entries?from={from}&limit=500"))?;
         for row in rows(&page["entries"]) {
+            if end.is_some_and(|end| is_after(&row["entry"], end)) {
+                return Ok(positions);
+            }
             let facts = rows(&row["entry"]["facts"]).filter_map(Json::as_object).flat_map(|fact| fact.values());
             if facts.into_iter().any(|fact| fact["incident"] == id.as_str()) {
                 positions.extend(row["entry"]["seq"].as_u64());
@@ -233,6 +260,16 @@ fn touching(client: &Client, district: &str, name: &str) -> anyhow::Result<Vec<u
         match page["next"].as_u64() {
             Some(next) => from = next,
             None => return Ok(positions),
+        }
+    }
+}
+
+fn is_after(entry: &Json, end: AsOf) -> bool {
+    match end {
+        AsOf::Position(seq) => entry["seq"].as_u64().is_some_and(|position| position > seq),
+        AsOf::Instant(then) => {
+            let at = entry["at"].as_str().and_then(|at| Instant::parse(at).ok());
+            at.is_some_and(|at| at > then)
         }
     }
 }
