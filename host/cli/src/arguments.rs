@@ -53,6 +53,15 @@ pub(crate) enum Command {
     Journal(Journal),
     /// Prove a data folder: follow every chain and decide every entry anew, with the exact policies it was made with
     Verify(Verify),
+    /// Who to phone and by what rule, for paper: works without a host, and without data
+    CallList {
+        /// The district's folder
+        #[arg(long = "district", value_name = "DIR")]
+        folder: PathBuf,
+        /// The data folder of a host, for what is open
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
     /// Copy a data folder, also while a host is running on it
     Backup {
         /// The data folder of a host

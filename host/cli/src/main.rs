@@ -43,6 +43,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
         Command::Journal(journal) => commands::journal::run(journal),
+        Command::CallList { folder, data } => commands::call_list::run(&folder, data.as_deref()),
         Command::Backup { data, to } => commands::care::backup(&data, &to),
         Command::Restore { from, data } => commands::care::restore(&from, &data),
         Command::Doctor { data } => commands::care::doctor(&data),

@@ -105,3 +105,24 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
     let (sound, said) = muster("doctor", &[&data]);
     assert!(!sound && said.contains("journal: PROBLEM") && said.contains("restore the last backup"), "{said}");
 }
+
+#[test]
+fn the_call_list_is_written_without_a_host_and_without_data() {
+    let examples = support::examples();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (city, data) = (examples.path().join("yunhe"), folder.path().join("data"));
+    let (well, alone) = muster("call-list", &[Path::new("--district"), &city]);
+    assert!(well && alone.contains("柳渠街道") && alone.contains("nobody on record"), "{alone}");
+    let server = Server::start(&data, std::slice::from_ref(&city));
+    server.send("yunhe", &warning("w-1", "990100", "red"));
+    server.kill();
+    let with_data: [&Path; 4] = [Path::new("--district"), &city, Path::new("--data"), &data];
+    let (well, open) = muster("call-list", &with_data);
+    assert!(well && open.contains("leader_call"), "the red warning called, and nobody has answered: {open}");
+    let segment = fs::read_dir(data.join("journal")).expect("segments").next().expect("one").expect("one").path();
+    let mut bytes = fs::read(&segment).expect("read");
+    bytes[400] ^= 1;
+    fs::write(&segment, bytes).expect("written");
+    let (well, said) = muster("call-list", &with_data);
+    assert!(well && said.contains("the journal cannot be read") && said.contains("柳渠街道"), "{said}");
+}
