@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Explain(Explain),
     /// How the host and its districts stand
     Status,
-    /// Read or verify a journal on disk
+    /// Read a journal on disk
     #[command(subcommand)]
     Journal(Journal),
     /// Prove a data folder: follow every chain and decide every entry anew, with the exact policies it was made with
@@ -198,14 +198,6 @@ pub(crate) enum Journal {
         /// First position
         #[arg(long, default_value_t = 1)]
         from: u64,
-        /// Only this district
-        #[arg(long)]
-        only: Option<String>,
-    },
-    /// Hash every entry anew and follow every chain
-    Verify {
-        /// The data folder
-        data: PathBuf,
         /// Only this district
         #[arg(long)]
         only: Option<String>,

@@ -1,6 +1,6 @@
-//! `muster journal`: reads and verifies a journal on disk, beside a live host or on a copy. Never writes.
+//! `muster journal`: reads a journal on disk, beside a live host or on a copy. Never writes.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,7 +12,6 @@ use crate::arguments::Journal as Command;
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Cat { data, from, only } => cat(&data, from, only.as_deref()),
-        Command::Verify { data, only } => verify(&data, only.as_deref()),
     }
 }
 
@@ -34,26 +33,4 @@ fn cat(data: &Path, from: u64, only: Option<&str>) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn verify(data: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
-    /// Records between two signs of life.
-    const EVERY: u64 = 10_000;
-    let journal = open(data)?;
-    let shown = std::io::stderr().is_terminal();
-    let report = journal.verify(only, |done| {
-        if shown && done.is_multiple_of(EVERY) {
-            eprint!("\r{done} entries");
-        }
-    })?;
-    for (district, count) in &report.records {
-        say!("{district}: {count} entries hold");
-    }
-    match report.fault {
-        None => Ok(ExitCode::SUCCESS),
-        Some(fault) => {
-            say!("FAULT: {fault}");
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
