@@ -91,6 +91,14 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// The same from the script that was written from the documented format alone.
+fn verify_independently(data: &Path) -> (bool, String) {
+    let script = support::root().join("docs/verify_journal.py");
+    let output = Command::new("python3").arg(script).arg(data).output().expect("python3 is needed for this test");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
 /// Whether it holds, and what is said.
 fn verify(data: &Path) -> (bool, String) {
     let output = Command::new(MUSTER).arg("verify").arg(data).output().expect("the binary runs");
@@ -187,6 +195,8 @@ fn a_byte_that_changed_on_the_disk_is_named_with_its_place() {
     fs::write(&segment, bytes).expect("written");
     let (holds, said) = verify(&played.data());
     assert!(!holds && said.contains(".seg") && said.contains("whole records stand behind it"), "{said}");
+    let (holds, said) = verify_independently(&played.data());
+    assert!(!holds && said.contains(".seg, byte"), "{said}");
 }
 
 #[test]
@@ -200,6 +210,8 @@ fn a_tail_that_was_cut_is_found_by_the_signed_checkpoint_and_said_at_the_next_st
     server.stop();
     let (holds, said) = verify(data.path());
     assert!(holds && said.contains("signed checkpoints hold"), "{said}");
+    let (holds, said) = verify_independently(data.path());
+    assert!(holds && said.contains("1 signed checkpoints"), "{said}");
     let key = fs::read_to_string(data.path().join("checkpoints/signing.pub")).expect("a public key");
     let with = |key: &str| {
         let output = Command::new(MUSTER).arg("verify").arg(data.path()).args(["--key", key]).output().expect("runs");
@@ -221,4 +233,6 @@ fn a_tail_that_was_cut_is_found_by_the_signed_checkpoint_and_said_at_the_next_st
     fs::write(&segment, bytes).expect("written");
     let (holds, said) = verify(data.path());
     assert!(!holds && said.contains("tail was cut") && said.contains(&last["seq"].to_string()), "{said}");
+    let (holds, said) = verify_independently(data.path());
+    assert!(!holds && said.contains("tail was cut"), "{said}");
 }

@@ -21,7 +21,7 @@ pub struct Limits {
     /// Elements in one table.
     pub table_elements: usize,
     /// Ticks of one millisecond before the clock looks at a call that fuel did not stop, and milliseconds of computing
-    /// time from then on before it ends the call. The safety net, not the budget: see [`Patience`].
+    /// time from then on before it ends the call. The safety net, not the budget: see `Patience`.
     pub epochs: u64,
     /// Log lines that are kept.
     pub log_lines: usize,

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Checks a Muster data folder from the documented format alone (docs/journal-format.md).
+
+    python3 docs/verify_journal.py DATA [PUBLIC_KEY]
+
+Checks every record, every chain and every signed checkpoint. It decides nothing anew: `muster verify` does that.
+Without PUBLIC_KEY it believes the key that the checkpoints name.
+"""
+
+import hashlib
+import json
+import pathlib
+import struct
+import sys
+
+
+class Fault(Exception):
+    pass
+
+
+# --- CRC-32C (Castagnoli), reflected polynomial 0x82F63B78.
+
+TABLE = []
+for byte in range(256):
+    for _ in range(8):
+        byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
+    TABLE.append(byte)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+# --- Ed25519 verification, RFC 8032 section 5.1.7, in extended coordinates.
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+SQRT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+
+
+def add(one, other):
+    a = (one[1] - one[0]) * (other[1] - other[0]) % P
+    b = (one[1] + one[0]) * (other[1] + other[0]) % P
+    c = 2 * one[3] * other[3] * D % P
+    d = 2 * one[2] * other[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(number, point):
+    product = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            product = add(product, point)
+        point = add(point, point)
+        number >>= 1
+    return product
+
+
+def point_of(data):
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * SQRT_OF_MINUS_ONE % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+BASE = point_of((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def is_signed(key, message, signature):
+    public, commitment = point_of(key), point_of(signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    if len(signature) != 64 or public is None or commitment is None or scalar >= ORDER:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % ORDER
+    left, right = times(scalar, BASE), add(commitment, times(challenge, public))
+    same = lambda axis: (left[axis] * right[2] - right[axis] * left[2]) % P == 0
+    return same(0) and same(1)
+
+
+# --- The journal.
+
+
+def record_at(data, at):
+    """The record at a place and where it ends; `None` where there is no whole record."""
+    if at + 8 > len(data):
+        return None
+    length, checksum = struct.unpack_from("<II", data, at)
+    body = data[at + 8 : at + 8 + length]
+    if length < 75 or len(body) < length or crc32c(body) != checksum or body[0] != 1:
+        return None
+    name = 2 + body[1]
+    district = body[2:name].decode()
+    (seq,) = struct.unpack_from("<Q", body, name)
+    prev, hashed = body[name + 8 : name + 40], body[name + 40 : name + 72]
+    return district, seq, prev, hashed, body[name + 72 :], at + 8 + length
+
+
+def read_chains(folder):
+    """The hashes of every district's entries, in order."""
+    chains = {}
+    segments = sorted(folder.glob("*.seg"))
+    for segment in segments:
+        data, at = segment.read_bytes(), 24
+        if any(data[:24]) and data[:8] != b"MUSTERJ1":
+            raise Fault(f"{segment.name}: the header is not that of a journal segment")
+        while at < len(data):
+            found = record_at(data, at)
+            if found is None:
+                rest = data[at:].rstrip(b"\0")
+                behind = any(rest[place] and record_at(data, at + place) for place in range(1, len(rest)))
+                if rest and (segment != segments[-1] or behind):
+                    raise Fault(f"{segment.name}, byte {at}: no whole record, and this is not the torn end of the journal")
+                break
+            district, seq, prev, hashed, payload, at = found
+            chain = chains.setdefault(district, [])
+            place = f"{district}, entry {seq}"
+            if seq != len(chain) + 1 or prev != (chain[-1] if chain else bytes(32)):
+                raise Fault(f"{place}: it does not follow entry {len(chain)}")
+            if hashlib.sha256(payload).digest() != hashed:
+                raise Fault(f"{place}: the entry was changed, its hash is not {hashed.hex()}")
+            if json.loads(payload)["prev"] != prev.hex():
+                raise Fault(f"{place}: the entry itself names another entry before it")
+            chain.append(hashed)
+    return chains
+
+
+# --- The checkpoints.
+
+
+def check_checkpoints(file, chains, held_key):
+    """How many hold, by district."""
+    by_district = {}
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
+    for line in map(json.loads, lines):
+        district, seq, key = line["district"], line["seq"], line["key"]
+        statement = f"muster checkpoint v1\n{district}\n{seq}\n{line['hash']}\n{line['root']}\n{line['at']}\n"
+        signed = is_signed(bytes.fromhex(key), statement.encode(), bytes.fromhex(line["signature"]))
+        if not signed or held_key not in (None, key):
+            raise Fault(f"the checkpoint of {district} at entry {seq} ({line['at']}) does not bear the host's signature")
+        by_district.setdefault(district, []).append(line)
+    for district, signed in by_district.items():
+        chain, subtrees, size = chains.get(district, []), [], 0
+        for line in sorted(signed, key=lambda line: line["seq"]):
+            seq = line["seq"]
+            if seq > len(chain):
+                raise Fault(f"{district}: entry {seq} was signed at {line['at']}, but the journal ends at {len(chain)}: its tail was cut")
+            for hashed in chain[size:seq]:
+                whole, bits = hashlib.sha256(b"\0" + hashed).digest(), size
+                while bits & 1:
+                    whole, bits = hashlib.sha256(b"\1" + subtrees.pop() + whole).digest(), bits >> 1
+                subtrees.append(whole)
+                size += 1
+            root = subtrees[-1]
+            for left in reversed(subtrees[:-1]):
+                root = hashlib.sha256(b"\1" + left + root).digest()
+            if line["hash"] != chain[seq - 1].hex() or line["root"] != root.hex():
+                raise Fault(f"{district}: the entries up to {seq} are not those that were signed at {line['at']}")
+    return {district: len(signed) for district, signed in by_district.items()}
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    data = pathlib.Path(sys.argv[1])
+    try:
+        chains = read_chains(data / "journal")
+        key = sys.argv[2] if len(sys.argv) == 3 else None
+        signed = check_checkpoints(data / "checkpoints" / "checkpoints.jsonl", chains, key)
+    except Fault as fault:
+        print(f"FAULT: {fault}")
+        sys.exit(1)
+    for district, chain in sorted(chains.items()):
+        print(f"{district}: {len(chain)} entries hold, {signed.get(district, 0)} signed checkpoints, head {chain[-1].hex()}")
+
+
+main()
