@@ -100,10 +100,10 @@ def record_at(data, at):
         return None
     length, checksum = struct.unpack_from("<II", data, at)
     body = data[at + 8 : at + 8 + length]
-    if length < 75 or len(body) < length or crc32c(body) != checksum or body[0] != 1:
+    if length < 83 or len(body) < length or crc32c(body) != checksum or body[0] != 2:
         return None
-    name = 2 + body[1]
-    district = body[2:name].decode()
+    name = 10 + body[9]
+    district = body[10:name].decode()
     (seq,) = struct.unpack_from("<Q", body, name)
     prev, hashed = body[name + 8 : name + 40], body[name + 40 : name + 72]
     return district, seq, prev, hashed, body[name + 72 :], at + 8 + length

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::folder;
 use crate::journal::Journal;
 use crate::known::Head;
 use crate::merkle::{Hash, Tree};
@@ -107,7 +108,7 @@ impl Checkpoints {
     /// # Errors
     /// When the disk refuses, or what is there cannot be read.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
-        std::fs::create_dir_all(folder).map_err(|reason| disk(folder, reason))?;
+        folder::make(folder).map_err(|reason| disk(folder, reason))?;
         let key = key_in(folder)?;
         let mut trees = BTreeMap::new();
         for checkpoint in read(folder)? {

@@ -9,7 +9,7 @@ use crate::media::Media;
 use crate::record::Record;
 use crate::segment::{self, Scan, Step};
 use crate::vault::hexadecimal;
-use crate::writer::{self, Done, Request, Tail, Writer};
+use crate::writer::{self, Done, Queue, Request, Tail, Writer};
 
 /// How the journal is kept.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ pub struct VerifyReport {
 pub struct Journal {
     media: Arc<dyn Media>,
     shared: Arc<RwLock<Shared>>,
-    writer: Option<Writer>,
+    queue: Option<Queue>,
     options: Options,
 }
 
@@ -59,14 +59,28 @@ impl Journal {
     /// # Errors
     /// When a record is damaged where no crash could have damaged it, or the disk refuses.
     pub fn open(media: impl Media, options: Options) -> Result<Opened, Error> {
+        let (mut opened, writer) = Self::open_unattended(media, options)?;
+        if let Some(queue) = &mut opened.journal.queue {
+            queue.thread = Some(writer.start()?);
+        }
+        Ok(opened)
+    }
+
+    /// Opens the journal for writing as [`Journal::open`] does, but starts no thread: what is queued becomes durable when the
+    /// caller moves the writer.
+    ///
+    /// # Errors
+    /// When a record is damaged where no crash could have damaged it, or the disk refuses.
+    pub fn open_unattended(media: impl Media, options: Options) -> Result<(Opened, Writer), Error> {
         let media: Arc<dyn Media> = Arc::new(media);
         let walked = walk(media.as_ref())?;
         let tail = open_tail(media.as_ref(), &walked, options)?;
         let shared = Shared { heads: walked.heads.clone(), places: walked.places, free_bytes: media.free_bytes() };
         let shared = Arc::new(RwLock::new(shared));
-        let writer = Writer::start(Arc::clone(&media), tail, Arc::clone(&shared), options.segment_bytes)?;
-        let journal = Self { media, shared, writer: Some(writer), options };
-        Ok(Opened { journal, heads: walked.heads, cut_bytes: walked.torn_bytes })
+        let (requests, writer) = Writer::new(Arc::clone(&media), tail, Arc::clone(&shared), options.segment_bytes);
+        let queue = Some(Queue { requests, thread: None });
+        let journal = Self { media, shared, queue, options };
+        Ok((Opened { journal, heads: walked.heads, cut_bytes: walked.torn_bytes }, writer))
     }
 
     /// Opens the journal for reading only, beside a live host or on a copy. A torn tail is not touched.
@@ -77,7 +91,7 @@ impl Journal {
         let media: Arc<dyn Media> = Arc::new(media);
         let walked = walk_beside_a_writer(media.as_ref())?;
         let shared = Shared { heads: walked.heads, places: walked.places, free_bytes: media.free_bytes() };
-        Ok(Self { media, shared: Arc::new(RwLock::new(shared)), writer: None, options })
+        Ok(Self { media, shared: Arc::new(RwLock::new(shared)), queue: None, options })
     }
 
     /// Queues records; `done` is called on the writer's thread once they are durable, or will never be. Waits while the
@@ -91,8 +105,8 @@ impl Journal {
         done: impl FnOnce(Result<(), AppendError>) + Send + 'static,
     ) -> Result<(), AppendError> {
         let done: Done = Box::new(done);
-        let writer = self.writer.as_ref().ok_or(AppendError::Closed)?;
-        writer.queue.send(Request::Append(records, done)).map_err(|_| AppendError::Closed)
+        let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
+        queue.requests.send(Request::Append(records, done)).map_err(|_| AppendError::Closed)
     }
 
     /// Queues records and waits until they are durable.
@@ -186,11 +200,10 @@ impl Journal {
     }
 
     fn stop(&mut self) {
-        if let Some(mut writer) = self.writer.take() {
-            drop(writer.queue.send(Request::Close));
-            if let Some(thread) = writer.thread.take() {
-                drop(thread.join());
-            }
+        let Some(Queue { requests, thread }) = self.queue.take() else { return };
+        if let Some(thread) = thread {
+            drop(requests.send(Request::Close));
+            drop(thread.join());
         }
     }
 }
@@ -301,7 +314,7 @@ fn walk_segment(media: &dyn Media, name: &str, is_last: bool, walked: &mut Walke
                 return Ok(());
             }
             Step::Bad { offset, reason, followed } => {
-                let behind = if followed { "; whole records stand behind it" } else { "; it is not the last segment" };
+                let behind = if followed { "; later records stand behind it" } else { "; it is not the last segment" };
                 return Err(Error::Damaged { segment: name.into(), offset, reason: format!("{reason}{behind}") });
             }
         }

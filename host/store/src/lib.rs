@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod checkpoint;
 mod error;
+mod folder;
 mod journal;
 mod known;
 mod lock;
@@ -25,3 +26,4 @@ pub use media::{Disk, Media, MemoryMedia, Segment};
 pub use record::Record;
 pub use vault::{Vault, VaultError};
 pub use view::{Loaded, View, ViewError};
+pub use writer::Writer;

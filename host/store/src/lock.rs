@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use crate::error::Error;
+use crate::folder;
 
 /// Held as long as this process may write the folder.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct DataLock {
 /// When another process holds it, or the disk refuses.
 pub fn lock(folder: &Path) -> Result<DataLock, Error> {
     let what = || format!("lock {}", folder.display());
-    std::fs::create_dir_all(folder).map_err(|reason| Error::disk(what(), reason))?;
+    folder::make(folder).map_err(|reason| Error::disk(what(), reason))?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"));
     let file = file.map_err(|reason| Error::disk(what(), reason))?;
     match file.try_lock() {

@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::folder;
+
 /// A folder of segments.
 pub trait Media: Send + Sync + 'static {
     /// Names of all segments, in order.
@@ -72,12 +74,8 @@ impl Disk {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        folder::make(folder)?;
         Ok(Self { folder: folder.into() })
-    }
-
-    fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.folder)?.sync_all()
     }
 }
 
@@ -105,7 +103,7 @@ impl Media for Disk {
             Err(error) => return Err(error.into()),
         }
         file.sync_all()?;
-        self.sync_folder()?;
+        folder::sync(&self.folder)?;
         Ok(Box::new(DiskSegment(file)))
     }
 

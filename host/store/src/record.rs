@@ -3,7 +3,8 @@
 //! ```text
 //! length   u32 LE   bytes that follow the checksum
 //! checksum u32 LE   CRC-32C of the bytes that follow it
-//! version  u8       1
+//! version  u8       2
+//! commit   u64 LE   where in the segment the write began that made this record durable
 //! name     u8 + …   length and bytes of the district's id
 //! seq      u64 LE
 //! prev     32       hash of the record before, of the same district
@@ -16,10 +17,10 @@ use sha2::{Digest as _, Sha256};
 /// Length and checksum.
 pub(crate) const PREFIX: usize = 8;
 /// What precedes the payload, without prefix and name.
-const FIXED: usize = 1 + 1 + 8 + 32 + 32;
+const FIXED: usize = 1 + 8 + 1 + 8 + 32 + 32;
 /// The largest record: far above any entry, far below any segment.
 pub(crate) const RECORD_BYTES_MAX: usize = 16 << 20;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One record of a district's chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +37,19 @@ pub struct Record {
     pub payload: Vec<u8>,
 }
 
+/// A record with what its frame says.
+pub(crate) struct Framed {
+    pub(crate) record: Record,
+    /// Bytes of the whole frame.
+    pub(crate) length: usize,
+    /// Where in the segment the write began that this record was part of: all before it was durable by then.
+    pub(crate) commit: u64,
+}
+
 /// What the bytes at a place are.
 pub(crate) enum Read {
-    /// A whole record and its length in bytes.
-    Record(Record, usize),
+    /// A whole record.
+    Record(Framed),
     /// Zeros or nothing: the journal ends here.
     End,
     /// Something else, with the reason.
@@ -47,8 +57,8 @@ pub(crate) enum Read {
 }
 
 impl Record {
-    /// Appends the record's bytes.
-    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+    /// Appends the record's bytes, as part of the write that begins at `commit`.
+    pub(crate) fn write(&self, commit: u64, bytes: &mut Vec<u8>) {
         let name = &self.district.as_bytes()[..self.district.len().min(255)];
         let length = FIXED + name.len() + self.payload.len();
         bytes.reserve(PREFIX + length);
@@ -56,6 +66,7 @@ impl Record {
         let checksum_at = bytes.len();
         bytes.extend_from_slice(&[0; 4]);
         bytes.push(VERSION);
+        bytes.extend_from_slice(&commit.to_le_bytes());
         bytes.push(u8::try_from(name.len()).expect("cut to 255 above"));
         bytes.extend_from_slice(name);
         bytes.extend_from_slice(&self.seq.to_le_bytes());
@@ -83,25 +94,31 @@ impl Record {
         if crc32c::crc32c(body) != checksum {
             return Read::Bad("a wrong checksum");
         }
-        Self::parse(body).map_or(Read::Bad("an unknown form"), |record| Read::Record(record, PREFIX + length))
+        match Self::parse(body) {
+            Some((record, commit)) => Read::Record(Framed { record, length: PREFIX + length, commit }),
+            None => Read::Bad("an unknown form"),
+        }
     }
 
-    fn parse(body: &[u8]) -> Option<Self> {
-        let (head, rest) = body.split_at_checked(2)?;
-        if head[0] != VERSION {
+    fn parse(body: &[u8]) -> Option<(Self, u64)> {
+        let (version, rest) = body.split_first()?;
+        if *version != VERSION {
             return None;
         }
-        let (name, rest) = rest.split_at_checked(usize::from(head[1]))?;
+        let (commit, rest) = rest.split_at_checked(8)?;
+        let (name_length, rest) = rest.split_first()?;
+        let (name, rest) = rest.split_at_checked(usize::from(*name_length))?;
         let (seq, rest) = rest.split_at_checked(8)?;
         let (prev, rest) = rest.split_at_checked(32)?;
         let (hash, payload) = rest.split_at_checked(32)?;
-        Some(Self {
+        let record = Self {
             district: String::from_utf8(name.to_vec()).ok()?,
             seq: u64::from_le_bytes(seq.try_into().ok()?),
             prev: prev.try_into().ok()?,
             hash: hash.try_into().ok()?,
             payload: payload.to_vec(),
-        })
+        };
+        Some((record, u64::from_le_bytes(commit.try_into().ok()?)))
     }
 
     /// Whether the hash is that of the payload.

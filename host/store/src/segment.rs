@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::media::{Media, Segment};
-use crate::record::{Read, Record};
+use crate::record::{Framed, Read, Record};
 
 /// What a segment begins with: a magic word, the format version, the segment's number.
 pub(crate) const HEADER: usize = 24;
@@ -41,7 +41,8 @@ pub(crate) enum Step {
         offset: u64,
         /// What.
         reason: &'static str,
-        /// Whether a whole record stands somewhere behind it: then it is no torn tail.
+        /// Whether a record of a later write stands somewhere behind it: then what is bad here was durable once, and it is
+        /// no torn tail. A write that was cut short may well have lost its beginning and kept its end.
         followed: bool,
     },
 }
@@ -69,20 +70,22 @@ impl Scan {
         let here = self.offset as u64;
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         match Record::read(rest) {
-            Read::Record(record, length) => {
+            Read::Record(Framed { record, length, .. }) => {
                 self.offset += length;
                 Step::Record(record, here)
             }
             Read::End if rest.iter().all(|byte| *byte == 0) => Step::End(here),
-            Read::End => Step::Bad { offset: here, reason: "zeros before later data", followed: self.record_behind() },
-            Read::Bad(reason) => Step::Bad { offset: here, reason, followed: self.record_behind() },
+            Read::End => Step::Bad { offset: here, reason: "zeros before later data", followed: self.later_write() },
+            Read::Bad(reason) => Step::Bad { offset: here, reason, followed: self.later_write() },
         }
     }
 
-    /// Whether a whole record begins anywhere behind this place.
-    fn record_behind(&self) -> bool {
+    /// Whether a record stands behind this place whose write began behind it too: all before that write was durable.
+    fn later_write(&self) -> bool {
+        let here = self.offset as u64;
         let rest = self.bytes.get(self.offset + 1..).unwrap_or_default();
-        (0..rest.len()).any(|place| rest[place] != 0 && matches!(Record::read(&rest[place..]), Read::Record(..)))
+        let later = |place| matches!(Record::read(&rest[place..]), Read::Record(framed) if framed.commit > here);
+        (0..rest.len()).any(|place| rest[place] != 0 && later(place))
     }
 
     /// The segment's bytes before a place.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::folder;
+
 /// Why bytes cannot be kept or given.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -37,7 +39,7 @@ impl Vault {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, VaultError> {
-        std::fs::create_dir_all(folder).map_err(|reason| disk(folder, reason))?;
+        folder::make(folder).map_err(|reason| disk(folder, reason))?;
         Ok(Self { folder: folder.into() })
     }
 
@@ -58,8 +60,8 @@ impl Vault {
             handle.write_all(bytes)?;
             handle.sync_all()?;
             std::fs::rename(&fresh, &file)?;
-            File::open(&folder)?.sync_all()?;
-            File::open(&self.folder)?.sync_all()
+            folder::sync(&folder)?;
+            folder::sync(&self.folder)
         };
         keep().map_err(|reason| disk(&file, reason))?;
         Ok(digest)

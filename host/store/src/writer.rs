@@ -1,5 +1,7 @@
-//! The one thread that writes. It takes what waits, writes it with one call, syncs, and answers in order: the running
-//! sync is the batching window. After any failed write or sync it never acknowledges again.
+//! The one that writes. It takes what waits, writes it with one call, syncs, and answers in order: the running sync is the
+//! batching window. After any failed write or sync it never acknowledges again.
+//!
+//! A host runs it on a thread of its own; a simulation moves it commit by commit.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -26,9 +28,9 @@ pub(crate) enum Request {
     Close,
 }
 
-/// A handle to the thread.
-pub(crate) struct Writer {
-    pub(crate) queue: Sender<Request>,
+/// A handle to the one that writes.
+pub(crate) struct Queue {
+    pub(crate) requests: Sender<Request>,
     pub(crate) thread: Option<JoinHandle<()>>,
 }
 
@@ -39,22 +41,9 @@ pub(crate) struct Tail {
     pub(crate) segment: Box<dyn Segment>,
 }
 
-impl Writer {
-    pub(crate) fn start(
-        media: Arc<dyn Media>,
-        tail: Tail,
-        shared: Arc<RwLock<Shared>>,
-        segment_bytes: u64,
-    ) -> Result<Self, Error> {
-        let (queue, requests) = bounded(QUEUE_MAX);
-        let heads = shared.read().expect("no holder panics").heads.clone();
-        let thread = Thread { media, tail, shared, segment_bytes, heads, buffer: Vec::new() };
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || thread.run(&requests));
-        Ok(Self { queue, thread: Some(thread.map_err(|reason| Error::disk("start the journal's thread", reason))?) })
-    }
-}
-
-struct Thread {
+/// Writes what was queued, one commit at a time.
+pub struct Writer {
+    requests: Receiver<Request>,
     media: Arc<dyn Media>,
     tail: Tail,
     shared: Arc<RwLock<Shared>>,
@@ -62,6 +51,8 @@ struct Thread {
     /// Heads with what is in the buffer; the shared ones are durable.
     heads: BTreeMap<String, Head>,
     buffer: Vec<u8>,
+    poisoned: Option<Arc<str>>,
+    closing: bool,
 }
 
 /// What one commit will answer.
@@ -71,36 +62,63 @@ struct Batch {
     places: Vec<(String, u64, u64, u64)>,
 }
 
-impl Thread {
-    fn run(mut self, requests: &Receiver<Request>) {
-        let mut poisoned: Option<Arc<str>> = None;
-        while let Ok(first) = requests.recv() {
-            let mut batch = Batch::default();
-            self.buffer.clear();
-            let mut next = Some(first);
-            let mut closing = false;
-            while let Some(request) = next {
-                match request {
-                    Request::Close => closing = true,
-                    Request::Append(records, done) => match &poisoned {
-                        Some(reason) => done(Err(AppendError::Poisoned(Arc::clone(reason)))),
-                        None => self.take(records, done, &mut batch),
-                    },
+impl Writer {
+    pub(crate) fn new(
+        media: Arc<dyn Media>,
+        tail: Tail,
+        shared: Arc<RwLock<Shared>>,
+        segment_bytes: u64,
+    ) -> (Sender<Request>, Self) {
+        let (queue, requests) = bounded(QUEUE_MAX);
+        let heads = shared.read().expect("no holder panics").heads.clone();
+        let (buffer, poisoned, closing) = (Vec::new(), None, false);
+        (queue, Self { requests, media, tail, shared, segment_bytes, heads, buffer, poisoned, closing })
+    }
+
+    pub(crate) fn start(mut self) -> Result<JoinHandle<()>, Error> {
+        let run = move || {
+            while let Ok(first) = self.requests.recv() {
+                self.write(first, usize::MAX);
+                if self.closing {
+                    return;
                 }
-                let room = self.buffer.len() < BATCH_BYTES && !closing;
-                next = if room { requests.try_recv().ok() } else { None };
             }
-            if poisoned.is_none()
-                && let Err(error) = self.commit(&batch)
-            {
-                poisoned = Some(error.to_string().into());
-                tracing::error!(target: "muster::journal", %error, "the journal stopped: nothing is acknowledged any more");
-            }
-            Self::answer(batch, poisoned.as_ref());
-            if closing {
-                return;
-            }
+        };
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(run);
+        thread.map_err(|reason| Error::disk("start the journal's thread", reason))
+    }
+
+    /// Writes what waits, at most so many requests, with one commit. False when nothing waited.
+    pub fn commit_waiting(&mut self, most: usize) -> bool {
+        match self.requests.try_recv() {
+            Ok(first) => self.write(first, most),
+            Err(_) => return false,
         }
+        true
+    }
+
+    fn write(&mut self, first: Request, most: usize) {
+        let mut batch = Batch::default();
+        self.buffer.clear();
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(request) = next {
+            match (request, &self.poisoned) {
+                (Request::Close, _) => self.closing = true,
+                (Request::Append(_, done), Some(reason)) => done(Err(AppendError::Poisoned(Arc::clone(reason)))),
+                (Request::Append(records, done), None) => self.take(records, done, &mut batch),
+            }
+            taken += 1;
+            let room = self.buffer.len() < BATCH_BYTES && taken < most && !self.closing;
+            next = if room { self.requests.try_recv().ok() } else { None };
+        }
+        if self.poisoned.is_none()
+            && let Err(error) = self.commit(&batch)
+        {
+            self.poisoned = Some(error.to_string().into());
+            tracing::error!(target: "muster::journal", %error, "the journal stopped: nothing is acknowledged any more");
+        }
+        Self::answer(batch, self.poisoned.as_ref());
     }
 
     /// Takes a request into the batch, if its records continue their districts' chains.
@@ -122,7 +140,7 @@ impl Thread {
         for record in &records {
             let offset = self.tail.offset + self.buffer.len() as u64;
             batch.places.push((record.district.clone(), record.seq, self.tail.number, offset));
-            record.write(&mut self.buffer);
+            record.write(self.tail.offset, &mut self.buffer);
             self.heads.insert(record.district.clone(), Head { seq: record.seq, hash: record.hash });
         }
         batch.answers.push((done, Ok(())));

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 const SMALL: Options = Options { segment_bytes: 4_096, low_space_bytes: 0 };
 /// What a record of district `d` has beside its payload: prefix, version, name, position and two hashes.
-const OVERHEAD: usize = 8 + 1 + 2 + 8 + 32 + 32;
+const OVERHEAD: usize = 8 + 1 + 8 + 2 + 8 + 32 + 32;
 const FIRST: &str = "00000000000000000001.seg";
 
 /// Makes records that continue chains.
@@ -126,6 +126,28 @@ fn a_flipped_byte_is_named_and_never_folded_over() {
             }
         }
     }
+}
+
+#[test]
+fn a_write_that_lost_its_beginning_is_a_torn_tail() {
+    let media = MemoryMedia::new();
+    let journal = open(&media);
+    let mut chains = Chains::default();
+    journal.append_and_wait(vec![chains.next("d", 10)]).expect("durable");
+    let kept = all(&journal);
+    let begin = media.bytes(FIRST).iter().rposition(|byte| *byte != 0).expect("written") + 1;
+    // One write of three records: none of them was acknowledged when the power went, and the disk kept the last two.
+    journal.append_and_wait((0..3).map(|_| chains.next("d", 700)).collect()).expect("durable");
+    let mut bytes = media.bytes(FIRST);
+    bytes[begin..begin + 512].fill(0);
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(reopened(folder.path(), 1, &bytes).expect("a torn tail is cut"), kept);
+    // The same hole before a later write is damage to what was durable by then.
+    journal.append_and_wait(vec![chains.next("d", 10)]).expect("durable");
+    let mut bytes = media.bytes(FIRST);
+    bytes[begin..begin + 512].fill(0);
+    let fault = reopened(folder.path(), 2, &bytes).expect_err("damage is named").to_string();
+    assert!(fault.contains(&format!("byte {begin}")), "{fault}");
 }
 
 #[test]

@@ -1,0 +1,44 @@
+//! Folders whose names survive a power loss: a name is durable only once the folder that holds it was synced.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// Makes a folder and every missing one above it, and makes their names durable. Nothing that is later kept in it can
+/// then vanish with its name.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn make(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !is_there(folder)).collect();
+    fs::create_dir_all(folder)?;
+    for fresh in missing {
+        sync(above(fresh))?;
+    }
+    // The folder may have been made just before a crash, so that it is there but its name is not durable.
+    match sync(above(folder)) {
+        // Above a folder that an administrator made, we may not even look.
+        Err(reason) if reason.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn is_there(folder: &Path) -> bool {
+    folder.as_os_str().is_empty() || folder.exists()
+}
+
+fn above(folder: &Path) -> &Path {
+    match folder.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        Some(_) => Path::new("."),
+        None => folder,
+    }
+}
