@@ -9,19 +9,21 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, unbounded};
 use muster_kernel::record::{Entry, Receipt};
 use muster_kernel::{Digest, DistrictId, Event, Instant, Milliseconds, Role, State, roster, snapshot};
-use muster_sandbox::{Engine, Limits};
-use muster_store::{Checkpoints, DataLock, Disk, Journal, Options as JournalOptions, Vault, View};
+use muster_sandbox::Limits;
+use muster_store::{Checkpoints, DataLock, Disk, Journal, Options as JournalOptions, Rows, Vault, View};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
-use crate::district::{Committed, District, Outcome, exercise_of, is_exercise};
+use crate::district::{Committed, District, exercise_of, is_exercise};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
 use crate::refusal::{QueryError, SubmitError};
-use crate::reload::{self, Changes, FolderWatch};
+use crate::reload::{self, FolderWatch};
+use crate::seats::OpenedDistrict;
 use crate::shard::{self, Command, Mailbox, Message, Shard};
 use crate::view_keeper::ViewKeeper;
+use crate::workshop::Workshop;
 use crate::{RealClock, folder};
 
 /// How a host is brought up.
@@ -136,8 +138,9 @@ impl Host {
             tracing::warn!(target: "muster::view", reason, "the view could not be opened; the journal rebuilds it");
         }
         let vault = Vault::open(&options.data.join("vault"))?;
-        let engine = Engine::new(Limits::STANDARD)?;
-        let parts = Parts { engine, journal, vault, view: Some(view.clone()) };
+        let workshop = Workshop::new(Limits::STANDARD)?;
+        let view: Arc<dyn Rows> = Arc::new(view);
+        let parts = Parts { workshop, journal, vault, view: Some(Arc::clone(&view)) };
         let keeper =
             ViewKeeper::start(view).map_err(|reason| OpenError::System { what: "start the view".into(), reason })?;
         Self::assemble(options, lock, parts, keeper, view_rebuilt)
@@ -164,22 +167,18 @@ impl Host {
         let mut problems = BTreeMap::new();
         let mut watched = Vec::new();
         for (number, path) in options.districts.iter().enumerate() {
-            let opened = open_district(&parts, path, options.clock.now())?;
-            let id = opened.district.id.clone();
-            problems.extend(opened.problem.map(|problem| (id.clone(), problem)));
-            watched.push((path.clone(), opened.watched));
-            let mailbox = Mailbox::new();
+            let folder = folder::read(path)?;
+            let opened = OpenedDistrict::open(&parts, &folder, options.clock.now())?;
+            parts.journal.append_and_wait(opened.records.clone())?;
+            let id = folder.charter.district;
+            problems.extend(opened.problem.clone().map(|problem| (id.clone(), problem)));
+            watched.push((path.clone(), folder.watched));
             let shard = number % count;
-            let drill = exercise_of(&id);
-            let drilling = parts.bring_up(&drill)?;
-            let begins = opened.district.for_drill(&drilling);
-            shards[shard].seat(opened.district, mailbox.clone(), Changes::default());
-            if seats.insert(id.clone(), Seat { shard, mailbox, folder: path.clone() }).is_some() {
-                return Err(OpenError::Twice(id));
+            for (id, mailbox) in opened.take_seats(&mut shards[shard]) {
+                if seats.insert(id.clone(), Seat { shard, mailbox, folder: path.clone() }).is_some() {
+                    return Err(OpenError::Twice(id));
+                }
             }
-            let mailbox = Mailbox::new();
-            shards[shard].seat(drilling, mailbox.clone(), begins);
-            seats.insert(drill, Seat { shard, mailbox, folder: path.clone() });
         }
         let threads = start(shards)?;
         let checkpoints = Checkpoints::open(&options.data.join(muster_store::checkpoint::FOLDER))?;
@@ -452,36 +451,6 @@ fn start(shards: Vec<Shard>) -> Result<Vec<JoinHandle<()>>, OpenError> {
         thread.map_err(|reason| OpenError::System { what: "start a shard".into(), reason })
     };
     shards.into_iter().enumerate().map(spawn).collect()
-}
-
-/// A district that was brought up.
-struct OpenedDistrict {
-    district: District,
-    problem: Option<String>,
-    watched: std::collections::BTreeSet<PathBuf>,
-}
-
-/// Brings a district up and applies what its folder says. A package that cannot be used now does not keep the host from
-/// serving what is in force; a folder that cannot be read does, because nobody would know which district it is.
-fn open_district(parts: &Parts, path: &Path, now: Instant) -> Result<OpenedDistrict, OpenError> {
-    let folder = folder::read(path)?;
-    let mut district = parts.bring_up(&folder.charter.district)?;
-    let mut outcome = Outcome::default();
-    let (changes, problem) = match reload::difference(parts, &folder, &district.state) {
-        Ok(changes) => (Some(changes), None),
-        Err(error) if district.state.core.seq > 0 => (None, Some(error.to_string())),
-        Err(error) => return Err(error),
-    };
-    if let Some(changes) = changes {
-        if let Some((charter, digest)) = changes.charter {
-            district.set_charter(now, charter, digest, &mut outcome);
-        }
-        for install in changes.installs {
-            district.install(now, install, &mut outcome);
-        }
-    }
-    parts.journal.append_and_wait(outcome.records)?;
-    Ok(OpenedDistrict { district, problem, watched: folder.watched })
 }
 
 impl Inner {

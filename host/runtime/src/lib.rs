@@ -17,9 +17,12 @@ pub mod play;
 mod recorded;
 mod refusal;
 mod reload;
+mod seats;
 mod shard;
+pub mod stage;
 pub mod verify;
 mod view_keeper;
+mod workshop;
 
 pub use clock::{Clock, RealClock, VirtualClock};
 pub use district::{Committed, exercise_of, is_exercise};
@@ -27,3 +30,4 @@ pub use host::{DistrictStatus, Host, HostError, HostOptions, PolicyStatus};
 pub use open::OpenError;
 pub use past::AsOf;
 pub use refusal::{QueryError, SubmitError};
+pub use workshop::Workshop;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use muster_kernel::record::{Entry, Fact};
 use muster_kernel::step::Input;
 use muster_kernel::{Digest, Event, Instant, Milliseconds, State, snapshot};
-use muster_sandbox::{Engine, Limits};
+use muster_sandbox::Limits;
 use muster_store::{Disk, Journal, Options as JournalOptions, Vault};
 use serde_json::{Map, Value as Json};
 
@@ -18,6 +18,7 @@ use crate::cloudevent;
 use crate::district::{District, Outcome, exercise_of};
 use crate::open::{OpenError, Parts};
 use crate::output;
+use crate::workshop::Workshop;
 use crate::{folder, reload};
 
 /// How a stream is played.
@@ -93,7 +94,10 @@ pub fn play(
 }
 
 /// Events with the instant at which each arrives, in the order of the file.
-fn read_stream(stream: &Path) -> Result<Vec<(Instant, Event)>, OpenError> {
+///
+/// # Errors
+/// When the file cannot be read, or a line is no event; the line is named.
+pub fn read_stream(stream: &Path) -> Result<Vec<(Instant, Event)>, OpenError> {
     let text = std::fs::read_to_string(stream)
         .map_err(|reason| OpenError::System { what: stream.display().to_string(), reason })?;
     let mut events = Vec::new();
@@ -124,7 +128,8 @@ impl Player {
         let disk = disk.map_err(|reason| OpenError::System { what: data.display().to_string(), reason })?;
         let journal = Arc::new(Journal::open(disk, JournalOptions::default())?.journal);
         let vault = Vault::open(&data.join("vault"))?;
-        let parts = Parts { engine: Engine::new(Limits::STANDARD)?, journal: Arc::clone(&journal), vault, view: None };
+        let parts =
+            Parts { workshop: Workshop::new(Limits::STANDARD)?, journal: Arc::clone(&journal), vault, view: None };
         let drill = parts.bring_up(&exercise_of(&folder.charter.district))?;
         let drill = (drill.state.core.seq > 0).then_some(drill);
         let mut player =

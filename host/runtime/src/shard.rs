@@ -121,12 +121,8 @@ impl Shard {
         loop {
             match self.commands.recv_timeout(self.sleep()) {
                 Ok(message) => {
-                    let mut stopping = self.sort(message);
-                    while let Ok(message) = self.commands.try_recv() {
-                        stopping |= self.sort(message);
-                    }
-                    self.turns();
-                    if stopping {
+                    let stopping = self.sort(message);
+                    if self.work() || stopping {
                         break;
                     }
                 }
@@ -139,6 +135,21 @@ impl Shard {
         }
         self.turns();
         self.write_views(1);
+    }
+
+    /// Takes what came and gives every district its turns. True when the shard must stop.
+    pub(crate) fn work(&mut self) -> bool {
+        let mut stopping = false;
+        while let Ok(message) = self.commands.try_recv() {
+            stopping |= self.sort(message);
+        }
+        self.turns();
+        stopping
+    }
+
+    /// A district of this shard.
+    pub(crate) fn district(&self, id: &DistrictId) -> Option<&District> {
+        self.seats.get(id).map(|seat| &seat.district)
     }
 
     /// Until the next timer falls due, and never longer than the idle time.
@@ -179,9 +190,9 @@ impl Shard {
         }
     }
 
-    /// Hands over the rows that changed, for districts that decided at least so much since the last time. The journal's
-    /// thread passes them on once it holds what they reflect.
-    fn write_views(&mut self, at_least: u64) {
+    /// Hands over the rows that changed, for districts that decided at least so much since the last time. The journal
+    /// passes them on once it holds what they reflect.
+    pub(crate) fn write_views(&mut self, at_least: u64) {
         let Some(view) = &self.view else { return };
         for seat in self.seats.values_mut().filter(|seat| seat.since_view >= at_least) {
             seat.since_view = 0;

@@ -4,16 +4,14 @@
 //! One thread folds the chain and hands out stretches of it with the state before each; the workers decide them anew.
 //! So one district is verified on all cores. Nothing here writes.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Place;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, bounded};
 use muster_kernel::record::{Cause, Entry, Fact};
 use muster_kernel::step::{Input, step};
 use muster_kernel::{Digest, DistrictId, Role, State, fold};
-use muster_sandbox::{Bound, PolicySet};
+use muster_sandbox::PolicySet;
 use muster_store::Journal;
 
 use crate::open::{OpenError, Parts};
@@ -76,9 +74,6 @@ struct Stretch {
     to: u64,
 }
 
-/// Programs by package and settings, so that each is compiled once.
-type Programs = Mutex<BTreeMap<(Digest, Digest), Bound>>;
-
 /// A journal and a vault that are read to be verified.
 pub struct Verifier {
     parts: Parts,
@@ -91,6 +86,11 @@ impl Verifier {
     /// When the journal is damaged or the disk refuses.
     pub fn open(data: &std::path::Path) -> Result<Self, OpenError> {
         Ok(Self { parts: Parts::read_only(data)? })
+    }
+
+    /// Verifies what a host holds that is not served meanwhile.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        Self { parts: Parts { view: None, ..parts.clone() } }
     }
 
     /// The journal.
@@ -137,9 +137,8 @@ impl Verifier {
         let last = self.parts.journal.head(district.as_str()).seq;
         let length = (last / (threads as u64 * STRETCHES)).max(ENTRIES_MIN);
         let (give, take) = bounded::<Stretch>(threads);
-        let programs = Programs::default();
         std::thread::scope(|scope| {
-            let work = || scope.spawn(|| self.work(district, take.clone(), &programs, progress));
+            let work = || scope.spawn(|| self.work(district, take.clone(), progress));
             let workers: Vec<_> = (0..threads).map(|_| work()).collect();
             let folded = self.hand_out(district, length, last, &give, progress);
             drop(give);
@@ -156,7 +155,6 @@ impl Verifier {
         &self,
         district: &DistrictId,
         stretches: Receiver<Stretch>,
-        programs: &Programs,
         progress: &Progress,
     ) -> Result<Verified, OpenError> {
         let mut ended = Ok(Verified::default());
@@ -165,7 +163,7 @@ impl Verifier {
             if progress.stop.load(Ordering::Relaxed) {
                 continue;
             }
-            let done = self.stretch(district, stretch, programs, progress);
+            let done = self.stretch(district, stretch, progress);
             if !matches!(&done, Ok(done) if done.divergence.is_none()) {
                 progress.stop.store(true, Ordering::Relaxed);
             }
@@ -195,18 +193,12 @@ impl Verifier {
         Ok(())
     }
 
-    fn stretch(
-        &self,
-        district: &DistrictId,
-        stretch: Stretch,
-        programs: &Programs,
-        progress: &Progress,
-    ) -> Result<Verified, OpenError> {
+    fn stretch(&self, district: &DistrictId, stretch: Stretch, progress: &Progress) -> Result<Verified, OpenError> {
         let Stretch { state, from, to } = stretch;
         let mut verified = Verified::default();
-        let mut policies = PolicySet::new(self.parts.engine.clone());
+        let mut policies = PolicySet::new(self.parts.workshop.engine().clone());
         for (role, activation) in &state.core.policies {
-            self.bind(&mut policies, *role, activation, programs)?;
+            self.bind(&mut policies, *role, activation)?;
         }
         let mut state = Arc::new(state);
         for record in self.parts.journal.read(district.as_str(), from) {
@@ -224,7 +216,7 @@ impl Verifier {
                 break;
             }
             if let Cause::Activation(activation) = &entry.cause {
-                self.bind(&mut policies, activation.role, activation, programs)?;
+                self.bind(&mut policies, activation.role, activation)?;
             }
             verified.entries += 1;
             progress.entries.fetch_add(1, Ordering::Relaxed);
@@ -237,14 +229,8 @@ impl Verifier {
         policies: &mut PolicySet,
         role: Role,
         activation: &muster_kernel::record::Activation,
-        programs: &Programs,
     ) -> Result<(), OpenError> {
-        let mut programs = programs.lock().expect("no holder panics");
-        let bound = match programs.entry((activation.package, activation.settings)) {
-            Place::Occupied(known) => known.get().clone(),
-            Place::Vacant(place) => place.insert(self.parts.from_vault(activation)?).clone(),
-        };
-        policies.bind(role, bound);
+        policies.bind(role, self.parts.from_vault(activation)?);
         Ok(())
     }
 }

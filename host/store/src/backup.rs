@@ -58,7 +58,7 @@ fn copy_journal(from: &Path, to: &Path, copied: &mut Copied) -> Result<(), Error
         let mut scan = Scan::open(&disk, name)?;
         let end = loop {
             match scan.next() {
-                Step::Record(..) => {}
+                Step::Record { .. } => {}
                 Step::End(end) => break end,
                 Step::Bad { offset, .. } if index + 1 == names.len() => break offset,
                 Step::Bad { offset, reason, .. } => {

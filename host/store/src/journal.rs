@@ -235,6 +235,8 @@ struct Walked {
     heads: BTreeMap<String, Head>,
     places: Places,
     last: u64,
+    /// Where the last write began, and where it ended.
+    commit: u64,
     end: u64,
     torn_bytes: u64,
 }
@@ -263,6 +265,7 @@ fn walk(media: &dyn Media) -> Result<Walked, Error> {
         heads: BTreeMap::new(),
         places: Places::default(),
         last: 0,
+        commit: segment::HEADER as u64,
         end: segment::HEADER as u64,
         torn_bytes: 0,
     };
@@ -276,9 +279,8 @@ fn walk(media: &dyn Media) -> Result<Walked, Error> {
 
 /// The number in a segment's name; it must be the expected one.
 fn number_of(name: &str, expected: u64) -> Result<u64, Error> {
-    let number = name.strip_suffix(".seg").and_then(|digits| digits.parse::<u64>().ok());
-    match number {
-        Some(number) if number == expected || expected == 1 => Ok(number),
+    match segment::number(name) {
+        Some(number) if number == expected => Ok(number),
         _ => Err(Error::Damaged {
             segment: name.into(),
             offset: 0,
@@ -289,12 +291,13 @@ fn number_of(name: &str, expected: u64) -> Result<u64, Error> {
 
 fn walk_segment(media: &dyn Media, name: &str, is_last: bool, walked: &mut Walked) -> Result<(), Error> {
     let mut scan = Scan::open(media, name)?;
+    walked.commit = segment::HEADER as u64;
     loop {
         match scan.next() {
-            Step::Record(record, offset) => {
+            Step::Record { record, offset, commit } => {
                 let head = walked.heads.entry(record.district.clone()).or_default();
                 let continues = record.seq == head.seq + 1 && record.prev == head.hash;
-                if !continues && (head.seq > 0 || walked.last == 1) {
+                if !continues {
                     let reason = format!(
                         "district {}, entry {} does not follow entry {}",
                         record.district, record.seq, head.seq
@@ -303,6 +306,7 @@ fn walk_segment(media: &dyn Media, name: &str, is_last: bool, walked: &mut Walke
                 }
                 *head = Head { seq: record.seq, hash: record.hash };
                 walked.places.add(&record.district, record.seq, walked.last, offset);
+                walked.commit = commit;
             }
             Step::End(offset) => {
                 walked.end = offset;
@@ -328,6 +332,11 @@ fn open_tail(media: &dyn Media, walked: &Walked, options: Options) -> Result<Tai
     }
     let segment = media.open(&segment::name(walked.last), true).map_err(failed)?;
     let tail = Tail { number: walked.last, offset: walked.end, segment };
+    // A process whose sync failed leaves a last write that can be read but may never reach the disk: the system counts it
+    // as written. So it is written again before anything is built on it.
+    let mut last = vec![0; usize::try_from(walked.end - walked.commit).unwrap_or(usize::MAX)];
+    tail.segment.read_at(&mut last, walked.commit).map_err(failed)?;
+    tail.segment.write_at(&last, walked.commit).map_err(failed)?;
     // The header may be missing when the crash came right after the segment was made.
     tail.segment.write_at(&segment::header(walked.last), 0).map_err(failed)?;
     if walked.torn_bytes > 0 {
@@ -374,11 +383,11 @@ impl Records {
             }
             let Some((number, scan)) = &mut self.scan else { return Ok(None) };
             match scan.next() {
-                Step::Record(record, _) if record.district == self.district && record.seq >= self.next => {
+                Step::Record { record, .. } if record.district == self.district && record.seq >= self.next => {
                     self.next = record.seq + 1;
                     return Ok(Some(record));
                 }
-                Step::Record(..) => {}
+                Step::Record { .. } => {}
                 Step::End(_) => {
                     self.place = Some((*number + 1, segment::HEADER as u64));
                     self.scan = None;

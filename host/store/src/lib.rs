@@ -25,5 +25,5 @@ pub use lock::{DataLock, lock};
 pub use media::{Disk, Media, MemoryMedia, Segment};
 pub use record::Record;
 pub use vault::{Vault, VaultError};
-pub use view::{Loaded, View, ViewError};
+pub use view::{Loaded, Rows, View, ViewError};
 pub use writer::Writer;

@@ -13,6 +13,11 @@ pub(crate) fn name(number: u64) -> String {
     format!("{number:020}.seg")
 }
 
+/// The number of the segment with this file name.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    name.strip_suffix(".seg")?.parse().ok()
+}
+
 /// The header of a segment.
 pub(crate) fn header(number: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
@@ -31,8 +36,15 @@ pub(crate) struct Scan {
 
 /// What a walk found next.
 pub(crate) enum Step {
-    /// A record at this offset.
-    Record(Record, u64),
+    /// A record.
+    Record {
+        /// The record.
+        record: Record,
+        /// Where.
+        offset: u64,
+        /// Where the write began that it was part of.
+        commit: u64,
+    },
     /// The records end here; zeros follow.
     End(u64),
     /// Something that is no record.
@@ -48,14 +60,15 @@ pub(crate) enum Step {
 }
 
 impl Scan {
-    /// Reads a segment and checks its header. A segment that is all zeros was made just before a crash: it is empty.
+    /// Reads a segment and checks its header. A segment whose header is cut, or all zeros, was made just before a crash.
     pub(crate) fn open(media: &dyn Media, name: &str) -> Result<Self, Error> {
         let segment = media.open(name, false).map_err(|reason| Error::disk(format!("open {name}"), reason))?;
         let bytes = read_all(segment.as_ref()).map_err(|reason| Error::disk(format!("read {name}"), reason))?;
         let head = &bytes[..bytes.len().min(HEADER)];
-        let blank = head.iter().all(|byte| *byte == 0);
-        if !blank && !head.starts_with(MAGIC) {
-            let reason = "the header is not that of a journal segment".into();
+        let wanted = header(number(name).unwrap_or_default());
+        let right = head.iter().zip(&wanted).take_while(|(byte, wanted)| byte == wanted).count();
+        if head[right..].iter().any(|byte| *byte != 0) {
+            let reason = "the header is not that of this segment of a journal".into();
             return Err(Error::Damaged { segment: name.into(), offset: 0, reason });
         }
         Ok(Self { name: name.into(), bytes, offset: HEADER })
@@ -70,9 +83,13 @@ impl Scan {
         let here = self.offset as u64;
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         match Record::read(rest) {
-            Read::Record(Framed { record, length, .. }) => {
+            Read::Record(Framed { commit, .. }) if !(HEADER as u64..=here).contains(&commit) => {
+                let reason = "a record that says it was written before its own write began";
+                Step::Bad { offset: here, reason, followed: true }
+            }
+            Read::Record(Framed { record, length, commit }) => {
                 self.offset += length;
-                Step::Record(record, here)
+                Step::Record { record, offset: here, commit }
             }
             Read::End if rest.iter().all(|byte| *byte == 0) => Step::End(here),
             Read::End => Step::Bad { offset: here, reason: "zeros before later data", followed: self.later_write() },

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +27,9 @@ pub enum VaultError {
     #[error("the vault's bytes with digest {0} were changed; restore them from a backup")]
     Changed(String),
 }
+
+/// Numbers files that are not whole yet.
+static FRESH: AtomicU64 = AtomicU64::new(0);
 
 /// A folder of exact bytes.
 #[derive(Debug, Clone)]
@@ -55,7 +59,9 @@ impl Vault {
         }
         let keep = || {
             std::fs::create_dir_all(&folder)?;
-            let fresh = file.with_extension("new");
+            // The same bytes may be kept by several threads at once; each writes a file of its own.
+            let number = FRESH.fetch_add(1, Ordering::Relaxed);
+            let fresh = file.with_extension(format!("{number}.new"));
             let mut handle = File::create(&fresh)?;
             handle.write_all(bytes)?;
             handle.sync_all()?;

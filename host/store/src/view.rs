@@ -45,6 +45,36 @@ const FLUSH_EVERY_MS: u64 = 500;
 /// What separates a district's key from the key of an item. No district's id holds it.
 const SEPARATOR: u8 = 0;
 
+/// Where the rows of a view are kept: sled, or a simulation's memory.
+pub trait Rows: Send + Sync {
+    /// A district, if the view has it.
+    ///
+    /// # Errors
+    /// When sled refuses.
+    fn load(&self, district: &str) -> Result<Option<Loaded>, ViewError>;
+    /// Writes changed items and the position that they reflect, all or nothing.
+    ///
+    /// # Errors
+    /// When sled refuses; the view then still shows the position before.
+    fn write(
+        &self,
+        district: &str,
+        version: u32,
+        position: Head,
+        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<(), ViewError>;
+    /// Forgets a district; it is then folded from the journal.
+    ///
+    /// # Errors
+    /// When sled refuses.
+    fn forget(&self, district: &str) -> Result<(), ViewError>;
+    /// Hands everything to the operating system.
+    ///
+    /// # Errors
+    /// When sled refuses.
+    fn flush(&self) -> Result<(), ViewError>;
+}
+
 impl View {
     /// Opens the view. If sled cannot open its files, they are set aside and a fresh view is made; the reason is given.
     ///
@@ -61,12 +91,10 @@ impl View {
             }
         }
     }
+}
 
-    /// A district, if the view has it.
-    ///
-    /// # Errors
-    /// When sled refuses.
-    pub fn load(&self, district: &str) -> Result<Option<Loaded>, ViewError> {
+impl Rows for View {
+    fn load(&self, district: &str) -> Result<Option<Loaded>, ViewError> {
         let Some(mark) = self.database.get(district.as_bytes())? else { return Ok(None) };
         let Some((version, position)) = read_mark(&mark) else { return Ok(None) };
         let prefix = prefix(district);
@@ -78,11 +106,7 @@ impl View {
         Ok(Some(Loaded { version, position, items }))
     }
 
-    /// Writes changed items and the position that they reflect, all or nothing.
-    ///
-    /// # Errors
-    /// When sled refuses; the view then still shows the position before.
-    pub fn write(
+    fn write(
         &self,
         district: &str,
         version: u32,
@@ -102,11 +126,7 @@ impl View {
         Ok(self.database.apply_batch(batch)?)
     }
 
-    /// Forgets a district; it is then folded from the journal.
-    ///
-    /// # Errors
-    /// When sled refuses.
-    pub fn forget(&self, district: &str) -> Result<(), ViewError> {
+    fn forget(&self, district: &str) -> Result<(), ViewError> {
         let mut batch = sled::Batch::default();
         batch.remove(district.as_bytes());
         for item in self.database.scan_prefix(prefix(district)) {
@@ -115,11 +135,7 @@ impl View {
         Ok(self.database.apply_batch(batch)?)
     }
 
-    /// Hands everything to the operating system.
-    ///
-    /// # Errors
-    /// When sled refuses.
-    pub fn flush(&self) -> Result<(), ViewError> {
+    fn flush(&self) -> Result<(), ViewError> {
         self.database.flush()?;
         Ok(())
     }

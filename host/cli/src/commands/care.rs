@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use muster_kernel::DistrictId;
 use muster_kernel::record::{Cause, Entry};
 use muster_runtime::verify::{Progress, Verifier};
-use muster_store::{Journal, Vault, View, backup, checkpoint};
+use muster_store::{Journal, Rows as _, Vault, View, backup, checkpoint};
 
 pub(crate) fn backup(data: &Path, to: &Path) -> anyhow::Result<ExitCode> {
     ensure!(data.join("journal").is_dir(), "{} holds no journal; give the data folder of a host", data.display());

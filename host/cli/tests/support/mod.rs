@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value as Json;
-use tempfile::TempDir;
 
 pub(crate) const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
 
@@ -16,31 +15,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two folders below the root").to_path_buf()
 }
 
-/// A copy of the examples, with the reference policies built from their sources.
-pub(crate) fn examples() -> TempDir {
-    let copy = TempDir::new().expect("a folder");
-    copy_folder(&root().join("examples"), copy.path());
-    let packages = copy.path().join("ref-v1/packages");
-    fs::create_dir_all(&packages).expect("made");
-    for policy in ["triage", "escalation", "discretion", "incentives", "oversight", "workflow"] {
-        let bytes = muster_testkit::guests::policy(policy);
-        fs::write(packages.join(format!("{policy}.wasm")), bytes.as_slice()).expect("written");
-    }
-    copy
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("readable") {
-        let entry = entry.expect("readable");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("readable").is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
+pub(crate) use muster_testkit::examples::examples;
 
 /// A running host. It is killed when dropped.
 pub(crate) struct Server {

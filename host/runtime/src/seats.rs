@@ -1,0 +1,56 @@
+//! A district and its drill, brought up side by side and given their seats on a shard.
+
+use std::sync::Arc;
+
+use muster_kernel::{DistrictId, Instant};
+use muster_store::Record;
+
+use crate::district::{District, Outcome, exercise_of};
+use crate::folder::Folder;
+use crate::open::{OpenError, Parts};
+use crate::reload::{self, Changes};
+use crate::shard::{Mailbox, Shard};
+
+/// A district that was brought up, with what its folder changed.
+pub(crate) struct OpenedDistrict {
+    district: District,
+    drill: District,
+    drill_begins: Changes,
+    /// What must be durable before the district serves.
+    pub(crate) records: Vec<Record>,
+    /// Why the folder's newest files are not in force, when they are not.
+    pub(crate) problem: Option<String>,
+}
+
+impl OpenedDistrict {
+    /// Brings a district up and applies what its folder says. A package that cannot be used now does not keep the host
+    /// from serving what is in force.
+    pub(crate) fn open(parts: &Parts, folder: &Folder, now: Instant) -> Result<Self, OpenError> {
+        let mut district = parts.bring_up(&folder.charter.district)?;
+        let mut outcome = Outcome::default();
+        let (changes, problem) = match reload::difference(parts, folder, &district.state) {
+            Ok(changes) => (changes, None),
+            Err(error) if district.state.core.seq > 0 => (Changes::default(), Some(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        if let Some((charter, digest)) = changes.charter {
+            district.set_charter(now, charter, digest, &mut outcome);
+        }
+        for install in changes.installs {
+            district.install(now, install, &mut outcome);
+        }
+        let drill = parts.bring_up(&exercise_of(&district.id))?;
+        let drill_begins = district.for_drill(&drill);
+        Ok(Self { district, drill, drill_begins, records: outcome.records, problem })
+    }
+
+    /// Seats the district and its drill; gives what the outside sees of each.
+    pub(crate) fn take_seats(self, shard: &mut Shard) -> [(DistrictId, Arc<Mailbox>); 2] {
+        let seated = [(self.district, Changes::default()), (self.drill, self.drill_begins)];
+        seated.map(|(district, begins)| {
+            let (id, mailbox) = (district.id.clone(), Mailbox::new());
+            shard.seat(district, Arc::clone(&mailbox), begins);
+            (id, mailbox)
+        })
+    }
+}
