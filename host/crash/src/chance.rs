@@ -1,6 +1,6 @@
 //! Chance that can be had again: every choice of a run follows from its seed. Must never ask the machine for randomness.
 
-/// A stream of choices (SplitMix64).
+/// A stream of choices (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 

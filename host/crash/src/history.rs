@@ -240,15 +240,14 @@ impl History {
         let Place::Within(path) = place_of(root, call, 0)? else { return Ok(()) };
         let (creates, empties) = (call.arguments.contains("O_CREAT"), call.arguments.contains("O_TRUNC"));
         let known = self.find(&path);
-        let node = match known {
-            Some(node) => node,
-            None => {
-                ensure!(creates, call.unclear("opens a file that was never made"));
-                let node = self.fresh(false);
-                let (folder, name) = self.above(&path)?;
-                self.step(call, Change::Names { folder, names: vec![(name, Some(node))] })?;
-                node
-            }
+        let node = if let Some(node) = known {
+            node
+        } else {
+            ensure!(creates, call.unclear("opens a file that was never made"));
+            let node = self.fresh(false);
+            let (folder, name) = self.above(&path)?;
+            self.step(call, Change::Names { folder, names: vec![(name, Some(node))] })?;
+            node
         };
         if known.is_some() && empties {
             self.step(call, Change::Size { node, size: 0 })?;

@@ -9,7 +9,7 @@ fn hex(text: &str) -> String {
 }
 
 fn history(lines: &[String]) -> anyhow::Result<History> {
-    let text = lines.iter().map(|line| format!("1 {line}\n")).collect::<String>();
+    let text = lines.iter().fold(String::new(), |text, line| text + "1 " + line + "\n");
     let (calls, end) = trace::read(text.as_bytes(), 2)?;
     let mut history = History::new();
     history.go_on(Path::new("/r"), &calls, end)?;

@@ -134,7 +134,9 @@ impl Image {
                 }
             }
         };
-        durable.iter().for_each(|step| apply(step));
+        for step in durable {
+            apply(step);
+        }
         for step in pending {
             if kept(fate, chance) {
                 self.kept.push(format!("names in /{path} of {}", step.begin));
@@ -163,7 +165,9 @@ impl Image {
         let mut content = Content::default();
         for step in durable {
             let places: Vec<u64> = content.touched(&step.change).collect();
-            places.into_iter().for_each(|sector| content.apply(sector, &step.change));
+            for sector in places {
+                content.apply(sector, &step.change);
+            }
             content.size = size_after(content.size, &step.change);
         }
         // By sector, the steps that changed it, oldest first: it holds what it held after some of them.
@@ -183,7 +187,9 @@ impl Image {
             };
             let kept: Vec<&Step> = steps.iter().take_while(keep).copied().collect();
             count += kept.len();
-            kept.into_iter().for_each(|step| content.apply(sector, &step.change));
+            for step in kept {
+                content.apply(sector, &step.change);
+            }
         }
         if !pending.is_empty() {
             self.kept.push(format!("{path}: {count} sectors of {} writes", pending.len()));

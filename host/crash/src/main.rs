@@ -4,6 +4,7 @@
 mod chance;
 mod check;
 mod city;
+mod full;
 mod history;
 mod host;
 mod image;
@@ -59,6 +60,8 @@ enum Command {
     Power(power::Power),
     /// `kill -9` under load, again and again
     Kill(kill::Kill),
+    /// A disk that fills up; needs root, to mount a small file system
+    Full,
 }
 
 impl Common {
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Command::Power(power) => power::run(&arguments.common, power),
         Command::Kill(kill) => kill::run(&arguments.common, kill),
+        Command::Full => full::run(&arguments.common),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

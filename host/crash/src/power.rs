@@ -170,7 +170,7 @@ fn one(
 
 /// Says what is wrong, with the host's own words.
 pub(crate) fn tell(findings: &Findings, what: &str) {
-    let some = |list: &[String]| list.iter().take(5).map(|line| format!("\n  {line}")).collect::<String>();
+    let some = |list: &[String]| list.iter().take(5).fold(String::new(), |text, line| text + "\n  " + line);
     let words = findings.unreadable.as_deref().unwrap_or(&findings.said);
     eprintln!(
         "FAILED: {what}\n  lost: {}{}\n  duplicated: {}{}\n  other: {}{}\n  it came up: {}\n  the host said:\n{words}",
