@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::host;
+use crate::{hollow, host};
 
 const POLICIES: [&str; 6] = ["triage", "escalation", "discretion", "incentives", "oversight", "workflow"];
 
@@ -15,6 +15,8 @@ const POLICIES: [&str; 6] = ["triage", "escalation", "discretion", "incentives",
 pub(crate) enum Policies {
     /// None: every event is put before people. Hosts come up much faster.
     None,
+    /// Ones that stop at every call: what a host keeps of policies is kept, without a guest toolchain.
+    Hollow,
     /// The reference policies, built from source.
     Built,
     /// The packages in this folder.
@@ -40,11 +42,12 @@ pub(crate) fn lay(muster: &Path, into: &Path, policies: &Policies) -> anyhow::Re
                 let from = folder.join(policy).with_extension("wasm");
                 fs::copy(&from, &file).with_context(|| from.display().to_string())?;
             }
+            Policies::Hollow => fs::write(&file, hollow::package(&root.join("wit"), policy)?)?,
             Policies::Built => {
                 let source = root.join("plugins").join(policy);
                 let words = ["build".as_ref(), source.as_os_str(), "--out".as_ref(), file.as_os_str()];
                 let built = host::muster(muster, &words)?;
-                built.map_err(|said| anyhow::anyhow!("{said}\n--policies none does without them"))?;
+                built.map_err(|said| anyhow::anyhow!("{said}\n--policies hollow does without them"))?;
             }
         }
     }

@@ -6,6 +6,7 @@ mod check;
 mod city;
 mod full;
 mod history;
+mod hollow;
 mod host;
 mod image;
 mod kill;
@@ -38,8 +39,8 @@ pub(crate) struct Common {
     /// The binary to test; it is built when none is given
     #[arg(long, global = true, value_name = "FILE")]
     muster: Option<PathBuf>,
-    /// Policies of the district: `none` (quick), `built` from source, or a folder with their packages
-    #[arg(long, global = true, default_value = "none", value_parser = policies)]
+    /// Policies of the district: `hollow` ones that stop at every call, `none`, `built` from source, or a folder with packages
+    #[arg(long, global = true, default_value = "hollow", value_parser = policies)]
     pub(crate) policies: city::Policies,
     /// Where recordings and data folders are kept; `target/crash` by default. It must be on a real disk
     #[arg(long = "folder", global = true, value_name = "DIR")]
@@ -49,6 +50,7 @@ pub(crate) struct Common {
 fn policies(text: &str) -> Result<city::Policies, String> {
     Ok(match text {
         "none" => city::Policies::None,
+        "hollow" => city::Policies::Hollow,
         "built" => city::Policies::Built,
         folder => city::Policies::Given(folder.into()),
     })

@@ -8,7 +8,7 @@ fn crash(words: &[&str]) -> String {
     let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/crash");
     let output = Command::new(env!("CARGO_BIN_EXE_muster-crash"))
         .args(words)
-        .args(["--folder", folder, "--policies", "none"])
+        .args(["--folder", folder, "--policies", "hollow"])
         .output()
         .expect("the tool runs");
     let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
