@@ -2,9 +2,10 @@
 """Checks a Muster data folder from the documented format alone (docs/journal-format.md).
 
     python3 docs/verify_journal.py DATA [PUBLIC_KEY]
+    python3 docs/verify_journal.py --proof FILE [PUBLIC_KEY]
 
-Checks every record, every chain and every signed checkpoint. It decides nothing anew: `muster verify` does that.
-Without PUBLIC_KEY it believes the key that the checkpoints name.
+Checks every record, every chain and every signed checkpoint; or the proof that one entry stands at its place. It decides
+nothing anew: `muster verify` does that. Without PUBLIC_KEY it believes the key that the checkpoints name.
 """
 
 import hashlib
@@ -95,7 +96,7 @@ def is_signed(key, message, signature):
 
 
 def record_at(data, at):
-    """The record at a place and where it ends; `None` where there is no whole record."""
+    """The record at a place, where it ends and where its write began; `None` where there is no whole record."""
     if at + 8 > len(data):
         return None
     length, checksum = struct.unpack_from("<II", data, at)
@@ -104,9 +105,10 @@ def record_at(data, at):
         return None
     name = 10 + body[9]
     district = body[10:name].decode()
+    (commit,) = struct.unpack_from("<Q", body, 1)
     (seq,) = struct.unpack_from("<Q", body, name)
     prev, hashed = body[name + 8 : name + 40], body[name + 40 : name + 72]
-    return district, seq, prev, hashed, body[name + 72 :], at + 8 + length
+    return district, seq, prev, hashed, body[name + 72 :], at + 8 + length, commit
 
 
 def read_chains(folder):
@@ -121,11 +123,12 @@ def read_chains(folder):
             found = record_at(data, at)
             if found is None:
                 rest = data[at:].rstrip(b"\0")
-                behind = any(rest[place] and record_at(data, at + place) for place in range(1, len(rest)))
+                later = lambda found: found is not None and found[-1] > at
+                behind = any(rest[place] and later(record_at(data, at + place)) for place in range(1, len(rest)))
                 if rest and (segment != segments[-1] or behind):
                     raise Fault(f"{segment.name}, byte {at}: no whole record, and this is not the torn end of the journal")
                 break
-            district, seq, prev, hashed, payload, at = found
+            district, seq, prev, hashed, payload, at, _ = found
             chain = chains.setdefault(district, [])
             place = f"{district}, entry {seq}"
             if seq != len(chain) + 1 or prev != (chain[-1] if chain else bytes(32)):
@@ -141,17 +144,49 @@ def read_chains(folder):
 # --- The checkpoints.
 
 
+def check_signature(line, held_key):
+    district, seq, key = line["district"], line["seq"], line["key"]
+    statement = f"muster checkpoint v1\n{district}\n{seq}\n{line['hash']}\n{line['root']}\n{line['at']}\n"
+    signed = is_signed(bytes.fromhex(key), statement.encode(), bytes.fromhex(line["signature"]))
+    if not signed or held_key not in (None, key):
+        raise Fault(f"the checkpoint of {district} at entry {seq} ({line['at']}) does not bear the host's signature")
+
+
+def root_of(hashed, position, size, path):
+    """The root that a leaf leads to (RFC 6962, 2.1.1); the nearest neighbour comes first in the path."""
+    if size == 1:
+        return hashlib.sha256(b"\0" + hashed).digest()
+    half = 1 << (size - 1).bit_length() - 1
+    if position < half:
+        return hashlib.sha256(b"\1" + root_of(hashed, position, half, path[:-1]) + path[-1]).digest()
+    return hashlib.sha256(b"\1" + path[-1] + root_of(hashed, position - half, size - half, path[:-1])).digest()
+
+
+def check_proof(file, held_key):
+    """Says what a proof proves."""
+    proof = json.loads(file.read_text(encoding="utf-8"))
+    district, seq, line = proof["district"], proof["seq"], proof["checkpoint"]
+    check_signature(line, held_key)
+    entry, path = json.loads(proof["entry"]), [bytes.fromhex(step) for step in proof["path"]]
+    hashed = hashlib.sha256(proof["entry"].encode()).digest()
+    if (entry["district"], entry["seq"], line["district"]) != (district, seq, district) or not 1 <= seq <= line["seq"]:
+        raise Fault(f"the entry is not entry {seq} of {district}")
+    try:
+        root = root_of(hashed, seq - 1, line["seq"], path)
+    except IndexError:
+        root = b""
+    if root.hex() != line["root"]:
+        raise Fault(f"the entry was changed, or does not stand at {seq} under what was signed at {line['at']}")
+    return f"entry {seq} of {district} stands in a chain of {line['seq']} entries, signed {line['at']}"
+
+
 def check_checkpoints(file, chains, held_key):
     """How many hold, by district."""
     by_district = {}
     lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
     for line in map(json.loads, lines):
-        district, seq, key = line["district"], line["seq"], line["key"]
-        statement = f"muster checkpoint v1\n{district}\n{seq}\n{line['hash']}\n{line['root']}\n{line['at']}\n"
-        signed = is_signed(bytes.fromhex(key), statement.encode(), bytes.fromhex(line["signature"]))
-        if not signed or held_key not in (None, key):
-            raise Fault(f"the checkpoint of {district} at entry {seq} ({line['at']}) does not bear the host's signature")
-        by_district.setdefault(district, []).append(line)
+        check_signature(line, held_key)
+        by_district.setdefault(line["district"], []).append(line)
     for district, signed in by_district.items():
         chain, subtrees, size = chains.get(district, []), [], 0
         for line in sorted(signed, key=lambda line: line["seq"]):
@@ -173,12 +208,16 @@ def check_checkpoints(file, chains, held_key):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    arguments = sys.argv[1:]
+    is_proof = arguments[:1] == ["--proof"]
+    if len(arguments) - is_proof not in (1, 2):
         sys.exit(__doc__)
-    data = pathlib.Path(sys.argv[1])
+    data, key = pathlib.Path(arguments[is_proof]), (arguments[is_proof + 1 :] or [None])[0]
     try:
+        if is_proof:
+            print(check_proof(data, key))
+            return
         chains = read_chains(data / "journal")
-        key = sys.argv[2] if len(sys.argv) == 3 else None
         signed = check_checkpoints(data / "checkpoints" / "checkpoints.jsonl", chains, key)
     except Fault as fault:
         print(f"FAULT: {fault}")

@@ -53,6 +53,25 @@ pub(crate) enum Command {
     Journal(Journal),
     /// Prove a data folder: follow every chain and decide every entry anew, with the exact policies it was made with
     Verify(Verify),
+    /// Prove that one entry stands in a chain that the host signed, to someone who has no journal
+    Prove {
+        /// The data folder of a host
+        data: PathBuf,
+        /// The district
+        #[arg(long)]
+        district: String,
+        /// The entry's position
+        #[arg(long)]
+        entry: u64,
+    },
+    /// Check such a proof; needs neither a journal nor a host
+    CheckProof {
+        /// What `muster prove` wrote; `-` is standard input
+        proof: PathBuf,
+        /// The host's public key in hexadecimal digits, got elsewhere; without it the key in the proof is believed
+        #[arg(long)]
+        key: Option<String>,
+    },
     /// Who to phone and by what rule, for paper: works without a host, and without data
     CallList {
         /// The district's folder

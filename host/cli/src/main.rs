@@ -47,6 +47,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Backup { data, to } => commands::care::backup(&data, &to),
         Command::Restore { from, data } => commands::care::restore(&from, &data),
         Command::Doctor { data } => commands::care::doctor(&data),
+        Command::Prove { data, district, entry } => commands::prove::prove(&data, &district, entry),
+        Command::CheckProof { proof, key } => commands::prove::check(&proof, key.as_deref()),
         Command::Verify(verify) => commands::verify::run(&verify),
         Command::Play(play) => commands::play::run(&play, output),
         Command::Build(build) => commands::package::build(&build),

@@ -194,7 +194,7 @@ fn a_byte_that_changed_on_the_disk_is_named_with_its_place() {
     bytes[middle] ^= 0x20;
     fs::write(&segment, bytes).expect("written");
     let (holds, said) = verify(&played.data());
-    assert!(!holds && said.contains(".seg") && said.contains("whole records stand behind it"), "{said}");
+    assert!(!holds && said.contains(".seg") && said.contains("later records stand behind it"), "{said}");
     let (holds, said) = verify_independently(&played.data());
     assert!(!holds && said.contains(".seg, byte"), "{said}");
 }
@@ -235,4 +235,52 @@ fn a_tail_that_was_cut_is_found_by_the_signed_checkpoint_and_said_at_the_next_st
     assert!(!holds && said.contains("tail was cut") && said.contains(&last["seq"].to_string()), "{said}");
     let (holds, said) = verify_independently(data.path());
     assert!(!holds && said.contains("tail was cut"), "{said}");
+}
+
+#[test]
+fn one_entry_is_proved_without_the_journal() {
+    let examples = support::examples();
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = Server::start(&data, &[examples.path().join("yunhe")]);
+    for number in 0..5 {
+        server.send("yunhe", &signal(&format!("p-{number}"), "990103901"));
+    }
+    server.stop();
+    let muster = |words: &[&str]| {
+        let output = Command::new(MUSTER).args(words).output().expect("the binary runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let data = data.to_str().expect("a path of letters");
+    let last = server_end(data);
+    for entry in [1, last / 2, last] {
+        let (made, proof) = muster(&["prove", data, "--district", "yunhe", "--entry", &entry.to_string()]);
+        assert!(made, "{proof}");
+        let file = folder.path().join("proof.json");
+        let path = file.to_str().expect("a path of letters");
+        let check = |text: &str| {
+            fs::write(&file, text).expect("written");
+            let script = support::root().join("docs/verify_journal.py");
+            let python = Command::new("python3").arg(script).args(["--proof", path]).output().expect("python3 runs");
+            let (holds, words) = muster(&["check-proof", path]);
+            assert_eq!(holds, python.status.success(), "{words} {}", String::from_utf8_lossy(&python.stdout));
+            (holds, words)
+        };
+        let (holds, words) = check(&proof);
+        assert!(holds && words.contains(&format!("entry {entry} of yunhe stands")), "{words}");
+        let (holds, words) = check(&proof.replace("yunhe", "yunge"));
+        assert!(!holds && words.starts_with("FAULT"), "{words}");
+        let mut moved: Json = serde_json::from_str(&proof).expect("JSON");
+        moved["entry"] = moved["entry"].as_str().expect("text").replacen("facts", "Facts", 1).into();
+        let (holds, words) = check(&moved.to_string());
+        assert!(!holds && words.contains("was changed"), "{words}");
+    }
+    let (made, _) = muster(&["prove", data, "--district", "yunhe", "--entry", "999999"]);
+    assert!(!made, "there is no such entry");
+}
+
+/// The position of the last entry.
+fn server_end(data: &str) -> u64 {
+    let disk = Disk::open(&Path::new(data).join("journal")).expect("a journal");
+    Journal::open_read_only(disk, Options::default()).expect("it opens").head("yunhe").seq
 }

@@ -51,9 +51,9 @@ pub(crate) fn replies(run: &mut Run<'_>) -> anyhow::Result<()> {
 /// For how long a district remembers an event's identity, in milliseconds.
 fn window(run: &Run<'_>, district: &DistrictId) -> u64 {
     let folders = run.folders.iter().map(|folder| &folder.charter);
-    let charter = folders.into_iter().find(|charter| {
-        charter.district == *district || exercise_of(&charter.district) == *district
-    });
+    let charter = folders
+        .into_iter()
+        .find(|charter| charter.district == *district || exercise_of(&charter.district) == *district);
     charter.map_or(0, |charter| charter.identity_window.0.unsigned_abs())
 }
 

@@ -20,6 +20,8 @@ use crate::world::{World, noise};
 
 /// Small segments, so that every run rolls over a few of them.
 const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 96 << 10, low_space_bytes: 0 };
+/// Events of each of the two storms that a run meets: a stretch of them, beginning anywhere.
+const EVENTS: usize = 16;
 /// Moves of one run.
 const MOVES: u32 = 160;
 
@@ -106,9 +108,9 @@ impl<'a> Run<'a> {
             let city = &world.cities[city];
             folders.push(city.folder.clone());
             let id = &city.folder.charter.district;
-            // Beginning anywhere in the storm: what the events before would have set up is then missing.
-            let skipped = random.usize(..city.events.len() / 2);
-            let events = city.events.iter().skip(skipped);
+            // What the events before would have set up is then missing.
+            let skipped = random.usize(..city.events.len() - EVENTS);
+            let events = city.events.iter().skip(skipped).take(EVENTS);
             waiting.extend(events.map(|(at, event)| (id.clone(), *at, event.clone())));
         }
         waiting.sort_by_key(|(_, at, _)| *at);
@@ -216,8 +218,8 @@ impl<'a> Run<'a> {
         let millis = match self.random.u32(..8) {
             0 => -self.random.i64(1..600_000),
             1..4 => self.random.i64(1..1_000),
-            4..7 => self.random.i64(1..900_000),
-            _ => self.random.i64(1..21_600_000),
+            4..7 => self.random.i64(1..120_000),
+            _ => self.random.i64(1..3_600_000),
         };
         self.clock.step(millis);
     }

@@ -276,7 +276,7 @@ fn key_in(folder: &Path) -> Result<SigningKey, CheckpointError> {
     }
 }
 
-fn unhexed<const COUNT: usize>(text: &str) -> Option<[u8; COUNT]> {
+pub(crate) fn unhexed<const COUNT: usize>(text: &str) -> Option<[u8; COUNT]> {
     let digits = text.as_bytes();
     if digits.len() != COUNT * 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;

@@ -1,7 +1,6 @@
 //! What the end-to-end tests share: the example city with packages that were built from source, and the real binary.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
