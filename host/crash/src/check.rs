@@ -77,6 +77,11 @@ pub(crate) fn check(
         Ok(said) => findings.hear(said),
         Err(reason) => findings.other.push(format!("{reason:#}")),
     }
+    // Whoever holds a copy of the public key trusts nothing else: an empty one would be found on the worst day.
+    let public = std::fs::read_to_string(data.join("checkpoints/signing.pub")).unwrap_or_default();
+    if public.trim().len() != 64 || !public.trim().bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        findings.other.push(format!("checkpoints/signing.pub holds no key: {public:?}"));
+    }
     let mut runs: Vec<Vec<&OsStr>> = vec![
         vec!["verify".as_ref(), data.as_os_str(), "--fold-only".as_ref()],
         // It also looks for every package and settings file that the journal ever named.

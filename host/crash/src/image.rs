@@ -61,7 +61,14 @@ pub(crate) fn moment(history: &History, begin: u64, chance: &mut Chance) -> u64 
     if later.is_empty() || chance.per_cent(30) {
         return begin + chance.below(history.end.saturating_sub(begin)) + 1;
     }
-    let step = later[chance.place(later.len())];
+    let mut step = later[chance.place(later.len())];
+    if chance.per_cent(50) {
+        // Each file and folder alike, however seldom it changes.
+        let nodes: BTreeSet<Node> = later.iter().map(|step| step.change.node()).collect();
+        let node = nodes.iter().nth(chance.place(nodes.len())).copied();
+        let of_node: Vec<&Step> = later.into_iter().filter(|step| Some(step.change.node()) == node).collect();
+        step = of_node[chance.place(of_node.len())];
+    }
     // Just begun, just ended, or in between.
     step.begin + 1 + chance.below(step.end + 2 - step.begin)
 }

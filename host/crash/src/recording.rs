@@ -24,6 +24,16 @@ const CALLS: &str = "trace=open,openat,creat,mkdir,mkdirat,rename,renameat,renam
                      symlink,symlinkat,truncate,ftruncate,fallocate,copy_file_range,sendfile,write,writev,pwrite64,\
                      pwritev,pwritev2,fsync,fdatasync,sync_file_range,sync,syncfs,sendto,sendmsg";
 
+/// The traces of the lives after the first.
+const LATER: [&str; 2] = ["trace-2", "trace-3"];
+
+/// How a life ends.
+#[derive(Clone, Copy)]
+enum End {
+    Killed,
+    Stopped,
+}
+
 /// What is recorded with what.
 pub(crate) struct Setup {
     pub(crate) muster: PathBuf,
@@ -56,7 +66,7 @@ pub(crate) fn record(setup: &Setup, folder: &Path, number: u64) -> anyhow::Resul
     let ledger = Ledger::default();
     let seed = Chance::of(setup.seed, number).next();
     let first = Load { senders: setup.load.senders, each: setup.load.each };
-    run(setup, &disk, &city, &folder.join("trace-1"), |url| {
+    run(setup, &disk, &city, (&folder.join("trace-1"), End::Killed), |url| {
         load(url, &format!("first-{number}"), first, seed, &ledger)?;
         city::change(&city, 1)?;
         std::thread::sleep(Duration::from_millis(1_500));
@@ -73,9 +83,12 @@ pub(crate) fn record(setup: &Setup, folder: &Path, number: u64) -> anyhow::Resul
         fs::remove_dir_all(&disk)?;
         image.lay(&disk)?;
     }
-    run(setup, &disk, &city, &folder.join("trace-2"), |url| {
-        load(url, &format!("second-{number}"), Load { senders: 6, each: 20 }, seed + 2, &ledger)
-    })?;
+    // At a stop the host signs what it has, and the second stop appends to what the first had signed.
+    for (life, trace) in LATER.into_iter().zip(2..) {
+        run(setup, &disk, &city, (&folder.join(life), End::Stopped), |url| {
+            load(url, &format!("later-{number}-{trace}"), Load { senders: 6, each: 15 }, seed + trace, &ledger)
+        })?;
+    }
     let sent = |(id, receipt): (&String, &Option<crate::senders::Receipt>)| {
         json!([id, receipt.as_ref().map(|receipt| json!([receipt.seq, receipt.hash]))])
     };
@@ -85,12 +98,12 @@ pub(crate) fn record(setup: &Setup, folder: &Path, number: u64) -> anyhow::Resul
     read(folder)
 }
 
-/// One life of the host under strace, from its start to its kill.
+/// One life of the host under strace, from its start to its end.
 fn run(
     setup: &Setup,
     disk: &Path,
     city: &Path,
-    trace: &Path,
+    (trace, end): (&Path, End),
     work: impl FnOnce(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let words = ["strace", "-D", "-f", "-y", "-xx", "-s", "8000000", "-e", CALLS, "-o"];
@@ -101,7 +114,10 @@ fn run(
     // What writes behind gets its turn; a call that the kill met in the middle would leave its effect unknown.
     std::thread::sleep(Duration::from_millis(1_200));
     let thread = host.id();
-    host.kill()?;
+    match end {
+        End::Killed => host.kill()?,
+        End::Stopped => drop(host.stop()?),
+    }
     let begun = Instant::now();
     while !ends_with(trace, thread)? {
         ensure!(begun.elapsed() < PATIENCE, "strace does not end {}", trace.display());
@@ -137,14 +153,16 @@ pub(crate) fn read(folder: &Path) -> anyhow::Result<Recording> {
     let told: Json = serde_json::from_slice(&fs::read(folder.join("sent.json")).context("not recorded to its end")?)?;
     let (disk, base) = (folder.join("disk"), folder.join("base"));
     let receipt = |json: &Json| Some((json[0].as_u64()?, json[1].as_str()?.to_owned()));
+    let later = LATER.map(|life| folder.join(life));
     let mut recording = if base.exists() {
-        let mut history = history(&disk, Some(&base), &[folder.join("trace-2")])?;
+        let mut history = history(&disk, Some(&base), &later)?;
         for (seq, hash) in told["before"].as_array().into_iter().flatten().filter_map(receipt) {
             history.acknowledged.push(Acknowledged { seq, hash, from: 0 });
         }
         Recording { history, sent: BTreeMap::new(), city: PathBuf::new(), begin: 2 }
     } else {
-        let history = history(&disk, None, &[folder.join("trace-1"), folder.join("trace-2")])?;
+        let all: Vec<PathBuf> = [folder.join("trace-1")].into_iter().chain(later).collect();
+        let history = history(&disk, None, &all)?;
         Recording { history, sent: BTreeMap::new(), city: PathBuf::new(), begin: 0 }
     };
     let sent = told["sent"].as_array().into_iter().flatten();
@@ -154,7 +172,7 @@ pub(crate) fn read(folder: &Path) -> anyhow::Result<Recording> {
         recording.history.acknowledged.iter().map(|receipt| (receipt.seq, receipt.hash.clone())).collect();
     let unseen = recording.sent.iter().filter(|(id, receipt)| {
         // Of a first life that a power loss ended, only what is in the image counts.
-        let counts = !base.exists() || id.starts_with("second");
+        let counts = !base.exists() || id.starts_with("later");
         counts && receipt.as_ref().is_some_and(|receipt| !traced.contains(receipt))
     });
     let unseen = unseen.count();
