@@ -127,6 +127,12 @@ pub(crate) struct Serve {
     /// Threads that decide; 0 is one less than the machine has cores
     #[arg(long, default_value_t = 0)]
     pub(crate) shards: usize,
+    /// Size of a journal segment in MiB; each is given its whole room on the disk when it is begun
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_024))]
+    pub(crate) segment_mebibytes: u64,
+    /// Below so many MiB of free disk, signals are refused while acts of people are still taken
+    #[arg(long, default_value_t = 256)]
+    pub(crate) low_space_mebibytes: u64,
 }
 
 #[derive(Debug, Args)]

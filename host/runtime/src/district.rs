@@ -2,6 +2,7 @@
 //!
 //! No thread and no channel here, so that the same code serves the live host, a play and a simulation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_kernel::charter::Charter;
@@ -37,7 +38,9 @@ pub(crate) struct District {
     pub(crate) state: Arc<State>,
     pub(crate) policies: PolicySet,
     /// How often the fallback answered since the start, by role.
-    pub(crate) fallbacks: std::collections::BTreeMap<Role, u64>,
+    pub(crate) fallbacks: BTreeMap<Role, u64>,
+    /// Why the policy in force could not be loaded, by role.
+    pub(crate) unloaded: BTreeMap<Role, String>,
 }
 
 /// A policy ready to be bound.
@@ -64,7 +67,7 @@ pub fn is_exercise(district: &DistrictId) -> bool {
 
 impl District {
     pub(crate) fn new(id: DistrictId, state: State, policies: PolicySet) -> Self {
-        Self { id, state: Arc::new(state), policies, fallbacks: std::collections::BTreeMap::new() }
+        Self { id, state: Arc::new(state), policies, fallbacks: BTreeMap::new(), unloaded: BTreeMap::new() }
     }
 
     /// Decides on an event that arrived at this instant: first the timers that fell due before it, then the event.
@@ -123,6 +126,7 @@ impl District {
         let role = install.activation.role;
         self.decide(now, Input::Activate(install.activation), outcome);
         self.policies.bind(role, install.bound);
+        self.unloaded.remove(&role);
         if role == Role::Workflow && self.state.processes.values().any(|process| !process.finished) {
             self.decide(now, Input::Migrate, outcome);
         }

@@ -14,6 +14,7 @@ use muster_store::{Checkpoints, DataLock, Disk, Journal, Options as JournalOptio
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
+use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
@@ -36,12 +37,14 @@ pub struct HostOptions {
     pub clock: Arc<dyn Clock>,
     /// Threads that decide; 0: one less than the machine has cores.
     pub shards: usize,
+    /// How the journal is kept.
+    pub journal: JournalOptions,
 }
 
 impl HostOptions {
     /// A live host on the machine's clock.
     pub fn live(data: PathBuf, districts: Vec<PathBuf>) -> Self {
-        Self { data, districts, clock: Arc::new(RealClock), shards: 0 }
+        Self { data, districts, clock: Arc::new(RealClock), shards: 0, journal: JournalOptions::default() }
     }
 }
 
@@ -63,6 +66,8 @@ pub struct PolicyStatus {
     pub settings: Digest,
     /// How often the fallback answered instead, since the start.
     pub fallbacks: u64,
+    /// Why it is not loaded, when it is not: the fallback answers for it.
+    pub problem: Option<String>,
 }
 
 /// How a district stands.
@@ -115,6 +120,8 @@ pub struct Host {
     notary: Mutex<Option<Notary>>,
     watch: Mutex<Option<FolderWatch>>,
     delayed: Delayed,
+    /// States as of the last durable entries, once the journal has stopped.
+    stopped: Delayed,
     /// Why the view was built anew at the start, if it was.
     pub view_rebuilt: Option<String>,
     _lock: DataLock,
@@ -132,7 +139,7 @@ impl Host {
         let lock = muster_store::lock(&options.data)?;
         let disk = Disk::open(&options.data.join("journal"))
             .map_err(|reason| OpenError::System { what: options.data.display().to_string(), reason })?;
-        let journal = Arc::new(Journal::open(disk, JournalOptions::default())?.journal);
+        let journal = Arc::new(Journal::open(disk, options.journal)?.journal);
         let (view, view_rebuilt) = View::open(&options.data.join("view"))?;
         if let Some(reason) = &view_rebuilt {
             tracing::warn!(target: "muster::view", reason, "the view could not be opened; the journal rebuilds it");
@@ -210,6 +217,7 @@ impl Host {
             notary: Mutex::new(Some(notary)),
             watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
+            stopped: Delayed::default(),
             view_rebuilt,
             _lock: lock,
         })
@@ -300,7 +308,8 @@ impl Host {
         self.inner.low_space.load(Ordering::Relaxed)
     }
 
-    /// Asks a district's state. The answer comes once everything it rests on is durable.
+    /// Asks a district's state. The answer comes once everything it rests on is durable. When the journal has stopped, it is
+    /// given as of the last durable entry.
     ///
     /// # Errors
     /// When there is no such district, or the host cannot answer.
@@ -309,7 +318,20 @@ impl Host {
         district: &str,
         ask: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, QueryError> {
+        if self.is_stopped() {
+            return self.ask_durable(district, ask);
+        }
         self.ask(district, shard::query(ask)).await
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.inner.poisoned.load(Ordering::SeqCst)
+    }
+
+    /// What the shards hold may run ahead of a journal that stopped; so it is the journal that answers.
+    fn ask_durable<T>(&self, district: &str, ask: impl FnOnce(&State) -> T) -> Result<T, QueryError> {
+        let (id, _) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        tokio::task::block_in_place(|| self.stopped.ask(&self.inner.parts.journal, id, Instant::MAX, ask))
     }
 
     async fn ask<T>(&self, district: &str, (command, told): (Command, oneshot::Receiver<T>)) -> Result<T, QueryError> {
@@ -385,8 +407,36 @@ impl Host {
         let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
         let waiting = seat.mailbox.acts.load(Ordering::Relaxed) + seat.mailbox.signals.load(Ordering::Relaxed);
         let problem = self.inner.problems.lock().expect("no holder panics").get(id).cloned();
-        let status = move |district: &District| status_of(district, waiting, problem);
+        let (name, none) = (id.clone(), BTreeMap::new());
+        if self.is_stopped() {
+            let status = |state: &State| status_of(&name, state, &none, &BTreeMap::new(), waiting, problem);
+            return self.ask_durable(district, status);
+        }
+        let status = move |district: &District| {
+            let District { id, state, fallbacks, unloaded, .. } = district;
+            status_of(id, state, fallbacks, unloaded, waiting, problem)
+        };
         self.ask(district, shard::query_district(status)).await
+    }
+
+    /// Everything that does not work as it should. Empty: all is well.
+    pub async fn degradations(&self) -> Vec<Degradation> {
+        let mut found = Vec::new();
+        found.extend(self.is_stopped().then_some(Degradation::JournalStopped));
+        found.extend(self.inner.parts.journal.is_low_on_space().then_some(Degradation::LowSpace));
+        found.extend(self.view_rebuilt.clone().map(|reason| Degradation::ViewRebuilt { reason }));
+        for district in self.districts() {
+            // One that cannot answer is told of by what keeps it from answering.
+            let Ok(status) = self.status(district.as_str()).await else { continue };
+            for policy in status.policies {
+                let not_loaded =
+                    |reason| Degradation::PolicyNotLoaded { district: district.clone(), role: policy.role, reason };
+                found.extend(policy.problem.map(not_loaded));
+            }
+            let not_in_force = |reason| Degradation::FolderNotInForce { district: district.clone(), reason };
+            found.extend(status.reload_problem.map(not_in_force));
+        }
+        found
     }
 
     /// Lets what waits be decided, writes the view, and ends every thread.
@@ -416,18 +466,25 @@ impl Drop for Host {
     }
 }
 
-fn status_of(district: &District, waiting: usize, reload_problem: Option<String>) -> DistrictStatus {
-    let state = &district.state;
+fn status_of(
+    id: &DistrictId,
+    state: &State,
+    fallbacks: &BTreeMap<Role, u64>,
+    unloaded: &BTreeMap<Role, String>,
+    waiting: usize,
+    reload_problem: Option<String>,
+) -> DistrictStatus {
     let policies = state.core.policies.values().map(|activation| PolicyStatus {
         role: activation.role,
         name: activation.name.clone(),
         version: activation.version.clone(),
         package: activation.package,
         settings: activation.settings,
-        fallbacks: district.fallbacks.get(&activation.role).copied().unwrap_or(0),
+        fallbacks: fallbacks.get(&activation.role).copied().unwrap_or(0),
+        problem: unloaded.get(&activation.role).cloned(),
     });
     DistrictStatus {
-        id: district.id.clone(),
+        id: id.clone(),
         name: state.charter().map(|charter| charter.name.clone()).unwrap_or_default(),
         seq: state.core.seq,
         head: state.core.head,

@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod cloudevent;
+mod condition;
 mod district;
 pub mod folder;
 mod host;
@@ -25,6 +26,7 @@ mod view_keeper;
 mod workshop;
 
 pub use clock::{Clock, RealClock, VirtualClock};
+pub use condition::Degradation;
 pub use district::{Committed, exercise_of, is_exercise};
 pub use host::{DistrictStatus, Host, HostError, HostOptions, PolicyStatus};
 pub use open::OpenError;

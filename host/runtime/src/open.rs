@@ -1,5 +1,6 @@
 //! Bringing a district up: view, then journal, then the policies that the journal says are in force.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,16 +142,18 @@ impl Parts {
         }
         tracing::info!(target: "muster::open", district = %id, from_view = begun, seq = state.core.seq, "state restored");
         let mut policies = PolicySet::new(self.workshop.engine().clone());
+        let mut unloaded = BTreeMap::new();
         for (role, activation) in &state.core.policies {
             match self.from_vault(activation) {
                 Ok(bound) => policies.bind(*role, bound),
                 // The role is answered by the fallback, loudly, until a good policy is bound again.
                 Err(error) => {
                     tracing::error!(target: "muster::open", district = %id, %role, %error, "the policy in force cannot be loaded");
+                    unloaded.insert(*role, error.to_string());
                 }
             }
         }
-        Ok(District::new(id.clone(), state, policies))
+        Ok(District { unloaded, ..District::new(id.clone(), state, policies) })
     }
 
     /// The view's state, if it is whole. The view is written only once the journal holds what it reflects, so a view that

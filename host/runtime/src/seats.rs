@@ -26,6 +26,11 @@ impl OpenedDistrict {
     /// Brings a district up and applies what its folder says. A package that cannot be used now does not keep the host
     /// from serving what is in force.
     pub(crate) fn open(parts: &Parts, folder: &Folder, now: Instant) -> Result<Self, OpenError> {
+        // What the folder still has, the vault need not miss.
+        for files in folder.policies.values() {
+            parts.vault.put(&files.package.bytes)?;
+            parts.vault.put(&files.settings_bytes)?;
+        }
         let mut district = parts.bring_up(&folder.charter.district)?;
         let mut outcome = Outcome::default();
         let (changes, problem) = match reload::difference(parts, folder, &district.state) {

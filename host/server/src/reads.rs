@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_kernel::facts;
-use muster_runtime::{AsOf, Committed, DistrictStatus, Host};
+use muster_runtime::{AsOf, Committed, Degradation, DistrictStatus, Host};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
 
@@ -44,7 +44,7 @@ fn status(status: &DistrictStatus) -> Json_ {
         .map(|policy| {
             json!({
                 "role": policy.role, "package": policy.name, "version": policy.version, "digest": policy.package,
-                "settings": policy.settings, "fallbacks": policy.fallbacks,
+                "settings": policy.settings, "fallbacks": policy.fallbacks, "problem": policy.problem,
             })
         })
         .collect();
@@ -55,14 +55,27 @@ fn status(status: &DistrictStatus) -> Json_ {
     })
 }
 
+fn degradation(found: &Degradation, language: Language) -> Json_ {
+    let words = match language {
+        Language::Chinese => found.chinese(),
+        Language::English => found.english(),
+    };
+    json!({"part": found.part(), "district": found.district(), "words": words})
+}
+
 /// `GET /v1/districts`, `GET /v1/status`.
 pub(crate) async fn districts(State(host): State<Arc<Host>>, headers: HeaderMap) -> Answer {
     let mut rows = Vec::new();
     for id in host.districts() {
-        let found = host.status(id.as_str()).await;
-        rows.push(status(&found.map_err(|error| Problem::of_query(&error, language(&headers)))?));
+        rows.push(match host.status(id.as_str()).await {
+            Ok(found) => status(&found),
+            // The others, and what is degraded, are told of all the same.
+            Err(error) => json!({"id": id, "problem": Problem::of_query(&error, language(&headers))}),
+        });
     }
-    Ok(Json(json!({"healthy": host.is_healthy(), "districts": rows})))
+    let degraded = host.degradations().await;
+    let degraded: Vec<Json_> = degraded.iter().map(|found| degradation(found, language(&headers))).collect();
+    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows})))
 }
 
 /// `GET /v1/districts/{district}`.

@@ -324,6 +324,9 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     say!("journal: {}", if found["healthy"] == true { "takes entries" } else { "STOPPED" });
+    for row in rows(&found["degraded"]) {
+        say!("  ! {}{}", row["district"].as_str().map(|id| format!("{id}: ")).unwrap_or_default(), text(&row["words"]));
+    }
     for row in rows(&found["districts"]) {
         say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);
         for policy in rows(&row["policies"]) {
@@ -335,9 +338,6 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
                 text(&policy["version"]),
                 policy["fallbacks"]
             );
-        }
-        if let Some(problem) = row["reload_problem"].as_str() {
-            say!("    ! the newest files are not in force: {problem}");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,8 @@ pub(crate) fn run(serve: Serve) -> anyhow::Result<ExitCode> {
     }
     let mut options = HostOptions::live(serve.data.clone(), serve.folders.clone());
     options.shards = serve.shards;
+    options.journal.segment_bytes = serve.segment_mebibytes << 20;
+    options.journal.low_space_bytes = serve.low_space_mebibytes << 20;
     let host = Arc::new(Host::open(options)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(listen(&serve, Arc::clone(&host)));
@@ -36,9 +38,10 @@ async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
     for district in host.districts() {
         let status = host.status(district.as_str()).await?;
         eprintln!("muster: district {district} at entry {}, {} policies in force", status.seq, status.policies.len());
-        if let Some(problem) = status.reload_problem {
-            eprintln!("muster: district {district}: {problem}");
-        }
+    }
+    for found in host.degradations().await {
+        let district = found.district().map(|district| format!("district {district}: ")).unwrap_or_default();
+        eprintln!("muster: ! {district}{}", found.english());
     }
     eprintln!("muster: ready on http://{address}");
     let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

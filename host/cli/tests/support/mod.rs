@@ -24,10 +24,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(data: &Path, districts: &[PathBuf]) -> Self {
+        Self::start_with(data, districts, &[])
+    }
+
+    /// Starts a host with more options.
+    pub(crate) fn start_with(data: &Path, districts: &[PathBuf], options: &[&str]) -> Self {
+        Self::try_start(data, districts, options).unwrap_or_else(|said| panic!("the host did not come up:\n{said}"))
+    }
+
+    /// Starts a host, or gives what it said when it did not come up.
+    pub(crate) fn try_start(data: &Path, districts: &[PathBuf], options: &[&str]) -> Result<Self, String> {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(MUSTER);
-        command.arg("serve").arg("--data").arg(data).args(["--listen", &address]).stderr(Stdio::piped());
+        command.arg("serve").arg("--data").arg(data).args(["--listen", &address]).args(options).stderr(Stdio::piped());
         for district in districts {
             command.arg("--district").arg(district);
         }
@@ -41,11 +51,11 @@ impl Server {
             if ready {
                 // The rest is read away, so that the host never waits for its reader.
                 std::thread::spawn(move || lines.for_each(drop));
-                return Self { child, address };
+                return Ok(Self { child, address });
             }
         }
         drop(child.wait());
-        panic!("the host did not come up:\n{}", said.join("\n"));
+        Err(said.join("\n"))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
