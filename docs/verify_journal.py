@@ -180,11 +180,19 @@ def check_proof(file, held_key):
     return f"entry {seq} of {district} stands in a chain of {line['seq']} entries, signed {line['at']}"
 
 
+def readable(line):
+    """What a line says; a torn one says nothing."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
 def check_checkpoints(file, chains, held_key):
     """How many hold, by district."""
     by_district = {}
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
-    for line in map(json.loads, lines):
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    for line in filter(None, map(readable, lines)):
         check_signature(line, held_key)
         by_district.setdefault(line["district"], []).append(line)
     for district, signed in by_district.items():

@@ -15,6 +15,11 @@ pub enum Degradation {
         /// What was wrong with it.
         reason: String,
     },
+    /// There is no view: it can neither be read nor made.
+    ViewMissing {
+        /// Why.
+        reason: String,
+    },
     /// The policy in force could not be loaded: the host's fallback answers for the role.
     PolicyNotLoaded {
         /// The district.
@@ -39,7 +44,7 @@ impl Degradation {
         match self {
             Self::JournalStopped => "journal",
             Self::LowSpace => "space",
-            Self::ViewRebuilt { .. } => "view",
+            Self::ViewRebuilt { .. } | Self::ViewMissing { .. } => "view",
             Self::PolicyNotLoaded { .. } => "policy",
             Self::FolderNotInForce { .. } => "folder",
         }
@@ -66,6 +71,9 @@ impl Degradation {
             }
             Self::ViewRebuilt { reason } => {
                 format!("视图无法读取,已由日志重建,不影响受理与查询;原文件另存。原因:{reason}")
+            }
+            Self::ViewMissing { reason } => {
+                format!("视图无法打开,主机只凭日志运行:受理与查询照常,下次启动较慢。请检查磁盘。原因:{reason}")
             }
             Self::PolicyNotLoaded { role, reason, .. } => format!(
                 "在用的{}策略无法加载,由主机的保底规则代答(只报告、不授权、转人工),事件照常受理。\
@@ -96,6 +104,10 @@ impl Degradation {
             Self::ViewRebuilt { reason } => format!(
                 "the view could not be read and was rebuilt from the journal; nothing is refused, its files were set \
                  aside: {reason}"
+            ),
+            Self::ViewMissing { reason } => format!(
+                "the view cannot be opened and the host runs on the journal alone: nothing is refused, the next start takes \
+                 longer. Check the disk: {reason}"
             ),
             Self::PolicyNotLoaded { role, reason, .. } => format!(
                 "the {role} policy in force cannot be loaded: the host's fallback answers (report, grant nothing, put \

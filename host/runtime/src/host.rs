@@ -122,8 +122,7 @@ pub struct Host {
     delayed: Delayed,
     /// States as of the last durable entries, once the journal has stopped.
     stopped: Delayed,
-    /// Why the view was built anew at the start, if it was.
-    pub view_rebuilt: Option<String>,
+    view_problem: Option<Degradation>,
     _lock: DataLock,
 }
 
@@ -140,25 +139,31 @@ impl Host {
         let disk = Disk::open(&options.data.join("journal"))
             .map_err(|reason| OpenError::System { what: options.data.display().to_string(), reason })?;
         let journal = Arc::new(Journal::open(disk, options.journal)?.journal);
-        let (view, view_rebuilt) = View::open(&options.data.join("view"))?;
-        if let Some(reason) = &view_rebuilt {
-            tracing::warn!(target: "muster::view", reason, "the view could not be opened; the journal rebuilds it");
+        let (view, view_problem) = match View::open(&options.data.join("view")) {
+            Ok((view, None)) => (Some(Arc::new(view) as Arc<dyn Rows>), None),
+            Ok((view, Some(reason))) => {
+                (Some(Arc::new(view) as Arc<dyn Rows>), Some(Degradation::ViewRebuilt { reason }))
+            }
+            // The journal alone is enough to serve.
+            Err(error) => (None, Some(Degradation::ViewMissing { reason: error.to_string() })),
+        };
+        if let Some(problem) = &view_problem {
+            tracing::warn!(target: "muster::view", problem = problem.english(), "the view could not be opened");
         }
         let vault = Vault::open(&options.data.join("vault"))?;
         let workshop = Workshop::new(Limits::STANDARD)?;
-        let view: Arc<dyn Rows> = Arc::new(view);
-        let parts = Parts { workshop, journal, vault, view: Some(Arc::clone(&view)) };
-        let keeper =
-            ViewKeeper::start(view).map_err(|reason| OpenError::System { what: "start the view".into(), reason })?;
-        Self::assemble(options, lock, parts, keeper, view_rebuilt)
+        let parts = Parts { workshop, journal, vault, view: view.clone() };
+        let keeper = view.map(ViewKeeper::start).transpose();
+        let keeper = keeper.map_err(|reason| OpenError::System { what: "start the view".into(), reason })?;
+        Self::assemble(options, lock, parts, keeper, view_problem)
     }
 
     fn assemble(
         options: HostOptions,
         lock: DataLock,
         parts: Parts,
-        keeper: ViewKeeper,
-        view_rebuilt: Option<String>,
+        keeper: Option<ViewKeeper>,
+        view_problem: Option<Degradation>,
     ) -> Result<Self, HostError> {
         let poisoned = Arc::new(AtomicBool::new(false));
         let count = shard_count(options.shards, options.districts.len());
@@ -167,7 +172,8 @@ impl Host {
         for _ in 0..count {
             let (sender, commands) = unbounded();
             let (journal, clock) = (Arc::clone(&parts.journal), Arc::clone(&options.clock));
-            shards.push(Shard::new(commands, journal, clock, keeper.queue(), Arc::clone(&poisoned)));
+            let view = keeper.as_ref().and_then(ViewKeeper::queue);
+            shards.push(Shard::new(commands, journal, clock, view, Arc::clone(&poisoned)));
             senders.push(sender);
         }
         let mut seats = BTreeMap::new();
@@ -213,12 +219,12 @@ impl Host {
             inner,
             clock: options.clock,
             threads: Mutex::new(threads),
-            keeper: Mutex::new(Some(keeper)),
+            keeper: Mutex::new(keeper),
             notary: Mutex::new(Some(notary)),
             watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
             stopped: Delayed::default(),
-            view_rebuilt,
+            view_problem,
             _lock: lock,
         })
     }
@@ -424,7 +430,7 @@ impl Host {
         let mut found = Vec::new();
         found.extend(self.is_stopped().then_some(Degradation::JournalStopped));
         found.extend(self.inner.parts.journal.is_low_on_space().then_some(Degradation::LowSpace));
-        found.extend(self.view_rebuilt.clone().map(|reason| Degradation::ViewRebuilt { reason }));
+        found.extend(self.view_problem.clone());
         for district in self.districts() {
             // One that cannot answer is told of by what keeps it from answering.
             let Ok(status) = self.status(district.as_str()).await else { continue };

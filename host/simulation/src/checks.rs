@@ -33,7 +33,7 @@ pub(crate) fn replies(run: &mut Run<'_>) -> anyhow::Result<()> {
                 == (&sent.event.id, &sent.event.source, &sent.district, sent.event.exercise)
         };
         let others = run.sent.iter().filter(same).filter_map(|other| other.receipt.as_ref());
-        let other = others.cloned().find(|other| (other.seq, other.hash) != (receipt.seq, receipt.hash));
+        let other = others.into_iter().find(|other| (other.seq, other.hash) != (receipt.seq, receipt.hash)).cloned();
         // What a lying disk lost is decided anew.
         if let Some(other) = other.filter(|_| !run.lying) {
             let apart = at(run, &receipt.district, receipt.seq)?.abs_diff(at(run, &receipt.district, other.seq)?);

@@ -273,10 +273,10 @@ mod tests {
     fn a_failed_sync_is_not_made_good_by_the_next() {
         let disk = SimulatedDisk::new(3, false);
         let file = disk.create("a", 65_536).expect("made");
-        file.write_at(&[9; 65_536], 0).expect("written");
+        file.write_at(&vec![9; 65_536], 0).expect("written");
         disk.arm(0, Fault::Sync);
         assert!(file.sync().is_err());
         file.sync().expect("the disk says that all is well");
-        assert!(!disk.holds(&[9; 65_536]), "half of it was dropped");
+        assert!(!disk.holds(&vec![9; 65_536]), "half of it was dropped");
     }
 }

@@ -5,7 +5,7 @@
 //! copies of both elsewhere.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,7 @@ impl Checkpoints {
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         folder::make(folder).map_err(|reason| disk(folder, reason))?;
         let key = key_in(folder)?;
+        cut_torn_line(folder)?;
         let mut trees = BTreeMap::new();
         for checkpoint in read(folder)? {
             // One that does not give its own root is started anew from the chain; `verify` names it.
@@ -154,7 +155,8 @@ impl Checkpoints {
             let append = || {
                 let mut handle = OpenOptions::new().create(true).append(true).open(&file)?;
                 handle.write_all(&lines)?;
-                handle.sync_all()
+                handle.sync_all()?;
+                folder::sync(&self.folder)
             };
             append().map_err(|reason| disk(&file, reason))?;
         }
@@ -177,28 +179,52 @@ fn signed_by(key: &SigningKey, district: String, head: Head, tree: &Tree, at: &s
     checkpoint
 }
 
-/// All checkpoints in a folder, oldest first; none when it has none. A last line without its end was torn by a crash and
-/// is left out.
+/// All checkpoints in a folder, oldest first; none when it has none.
+///
+/// A line that was being written when the power went may have kept any part of itself. What cannot be read proves nothing
+/// and is left out; whoever could garble a line could also have deleted it.
 ///
 /// # Errors
-/// When the disk refuses or a line cannot be read.
+/// When the disk refuses.
 pub fn read(folder: &Path) -> Result<Vec<Checkpoint>, CheckpointError> {
     let file = folder.join(FILE);
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
+    let bytes = match std::fs::read(&file) {
+        Ok(bytes) => bytes,
         Err(reason) if reason.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(reason) => return Err(disk(&file, reason)),
     };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let lines = whole.lines().enumerate();
-    let parsed = lines.map(|(number, line)| {
-        serde_json::from_str(line).map_err(|reason| CheckpointError::Unreadable {
-            file: file.clone(),
-            line: number + 1,
-            reason: reason.to_string(),
-        })
-    });
-    parsed.collect()
+    let whole = &bytes[..whole(&bytes)];
+    let lines = whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut checkpoints = Vec::new();
+    for line in lines {
+        match serde_json::from_slice(line) {
+            Ok(checkpoint) => checkpoints.push(checkpoint),
+            Err(reason) => {
+                tracing::warn!(target: "muster::checkpoint", file = %file.display(), %reason, "a torn line is left out");
+            }
+        }
+    }
+    Ok(checkpoints)
+}
+
+/// How many bytes are lines with an end.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}
+
+/// Takes away a last line without its end, so that the next one begins on its own.
+fn cut_torn_line(folder: &Path) -> Result<(), CheckpointError> {
+    let file = folder.join(FILE);
+    let cut = || match std::fs::read(&file) {
+        Ok(bytes) if whole(&bytes) < bytes.len() => {
+            let handle = OpenOptions::new().write(true).open(&file)?;
+            handle.set_len(whole(&bytes) as u64)?;
+            handle.sync_all()
+        }
+        Err(reason) if reason.kind() != std::io::ErrorKind::NotFound => Err(reason),
+        _ => Ok(()),
+    };
+    cut().map_err(|reason| disk(&file, reason))
 }
 
 /// Compares checkpoints with a journal. Gives how many hold, or the first fault in words.
@@ -247,33 +273,44 @@ pub fn check(
     Ok(Ok(checkpoints.len()))
 }
 
-/// The key in a folder; a new one when there is none, for nobody but its owner to read.
+/// The key in a folder; a new one when there is none, for nobody but its owner to read. The public one lies beside it.
 fn key_in(folder: &Path) -> Result<SigningKey, CheckpointError> {
     let file = folder.join(KEY);
-    match std::fs::read_to_string(&file) {
+    let key = match std::fs::read_to_string(&file) {
         Ok(text) => {
             let reason = "it is no key of 64 hexadecimal digits; restore it, or move it away to begin a new one";
             let unreadable = || CheckpointError::Unreadable { file: file.clone(), line: 1, reason: reason.into() };
-            Ok(SigningKey::from_bytes(&unhexed(text.trim()).ok_or_else(unreadable)?))
+            SigningKey::from_bytes(&unhexed(text.trim()).ok_or_else(unreadable)?)
         }
         Err(reason) if reason.kind() == std::io::ErrorKind::NotFound => {
             let mut seed = [0; 32];
-            let mut make = || {
-                rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())?;
-                let key = SigningKey::from_bytes(&seed);
-                let fresh = file.with_extension("new");
-                let mut handle = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-                writeln!(handle, "{}", hexadecimal(&seed))?;
-                handle.sync_all()?;
-                std::fs::write(folder.join(PUBLIC), format!("{}\n", hexadecimal(key.verifying_key().as_bytes())))?;
-                std::fs::rename(&fresh, &file)?;
-                File::open(folder)?.sync_all()?;
-                Ok(key)
-            };
-            make().map_err(|reason: std::io::Error| disk(&file, reason))
+            let made = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
+            made.map_err(|reason| disk(&file, reason.into()))?;
+            keep(&file, &hexadecimal(&seed), 0o600)?;
+            SigningKey::from_bytes(&seed)
         }
-        Err(reason) => Err(disk(&file, reason)),
+        Err(reason) => return Err(disk(&file, reason)),
+    };
+    let public = folder.join(PUBLIC);
+    let wanted = hexadecimal(key.verifying_key().as_bytes());
+    if std::fs::read_to_string(&public).is_ok_and(|text| text.trim() == wanted) {
+        return Ok(key);
     }
+    keep(&public, &wanted, 0o644)?;
+    Ok(key)
+}
+
+/// Writes a line to a file, durably and whole or not at all.
+fn keep(file: &Path, line: &str, mode: u32) -> Result<(), CheckpointError> {
+    let keep = || {
+        let fresh = file.with_extension("new");
+        let mut handle = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&fresh)?;
+        writeln!(handle, "{line}")?;
+        handle.sync_all()?;
+        std::fs::rename(&fresh, file)?;
+        file.parent().map_or(Ok(()), folder::sync)
+    };
+    keep().map_err(|reason| disk(file, reason))
 }
 
 pub(crate) fn unhexed<const COUNT: usize>(text: &str) -> Option<[u8; COUNT]> {

@@ -93,14 +93,19 @@ impl Media for Disk {
     }
 
     fn create(&self, name: &str, size: u64) -> io::Result<Box<dyn Segment>> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(self.folder.join(name))?;
+        let path = self.folder.join(name);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         // Preallocated, so that a later sync need not commit the file's size each time.
         match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size) {
             Ok(()) => {}
             Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS) => {
                 tracing::warn!(target: "muster::journal", name, "this file system cannot preallocate; commits will be slower");
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                // What there was room for is given back: others on this disk need it now.
+                drop(std::fs::remove_file(&path));
+                return Err(error.into());
+            }
         }
         file.sync_all()?;
         folder::sync(&self.folder)?;
