@@ -23,7 +23,7 @@ fn a_journal_that_cannot_be_written_stops_and_questions_are_still_answered() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let city = examples.path().join("yunhe");
-    let server = Server::start_with(data, &[city.clone()], &["--segment-mebibytes", "1"]);
+    let server = Server::start_with(data, std::slice::from_ref(&city), &["--segment-mebibytes", "1"]);
     server.send("yunhe", &warning("w-1", "990100", "red"));
     assert_eq!(degraded(&server, "journal"), None);
 
@@ -86,7 +86,7 @@ fn a_policy_that_is_gone_is_answered_by_the_fallback_and_named() {
     let examples = support::examples();
     let data = tempfile::tempdir().expect("a folder");
     let city = examples.path().join("yunhe");
-    let server = Server::start(data.path(), &[city.clone()]);
+    let server = Server::start(data.path(), std::slice::from_ref(&city));
     server.send("yunhe", &warning("w-1", "990100", "orange"));
     let status = server.get("/v1/districts/yunhe");
     let policies = status["policies"].as_array().expect("policies");
@@ -97,7 +97,7 @@ fn a_policy_that_is_gone_is_answered_by_the_fallback_and_named() {
     // From the vault alone it comes back: the district's folder still has it.
     let kept = data.path().join("vault").join(&digest[..2]).join(format!("{digest}.bin"));
     fs::remove_file(&kept).expect("removed");
-    let server = Server::start(data.path(), &[city.clone()]);
+    let server = Server::start(data.path(), std::slice::from_ref(&city));
     assert_eq!(degraded(&server, "policy"), None, "the folder's copy was kept again");
     server.stop();
 
@@ -115,7 +115,7 @@ fn a_view_damaged_at_any_place_costs_time_and_nothing_else() {
     let examples = support::examples();
     let data = tempfile::tempdir().expect("a folder");
     let city = examples.path().join("yunhe");
-    let server = Server::start(data.path(), &[city.clone()]);
+    let server = Server::start(data.path(), std::slice::from_ref(&city));
     for number in 0..40 {
         server.send("yunhe", &warning(&format!("v-{number}"), "990100", "orange"));
     }
@@ -125,7 +125,7 @@ fn a_view_damaged_at_any_place_costs_time_and_nothing_else() {
     let mut rebuilt = 0;
     for round in 0..rounds {
         spoil(&view, round);
-        let server = Server::start(data.path(), &[city.clone()]);
+        let server = Server::start(data.path(), std::slice::from_ref(&city));
         assert_eq!(server.get("/v1/districts/yunhe")["state"], before, "round {round}");
         rebuilt += usize::from(degraded(&server, "view").is_some());
         server.stop();

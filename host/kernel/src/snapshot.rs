@@ -48,14 +48,24 @@ macro_rules! tables {
             changes
         }
 
-        fn restore(state: &mut State, key: &[u8], value: &[u8]) -> Result<(), Error> {
-            let (table, rest) = key.split_first().ok_or(Error::EmptyKey)?;
-            match *table {
-                CORE => state.core = decode::<Core>(CORE, value)?,
-                $($number => state.$table.restore(decode($number, rest)?, decode($number, value)?),)*
-                other => return Err(Error::UnknownTable(other)),
+        /// Reads a district from its items.
+        ///
+        /// # Errors
+        /// When an item is damaged or of another version's table: the caller then folds the journal.
+        pub fn load(items: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<State, Error> {
+            let mut state = State::default();
+            $(let mut $table = Vec::new();)*
+            for (key, value) in items {
+                let (table, key) = key.split_first().ok_or(Error::EmptyKey)?;
+                match *table {
+                    CORE => state.core = decode::<Core>(CORE, &value)?,
+                    $($number => $table.push((decode($number, key)?, decode($number, &value)?)),)*
+                    other => return Err(Error::UnknownTable(other)),
+                }
             }
-            Ok(())
+            $(state.$table = Table::restored($table);)*
+            fold::rebuild_index(&mut state);
+            Ok(state)
         }
 
         /// SHA-256 over all rows in order: equal for equal states, whatever way they came about.
@@ -101,19 +111,6 @@ tables! {
     27 => overrides,
     28 => pulses,
     29 => processes,
-}
-
-/// Reads a district from its items.
-///
-/// # Errors
-/// When an item is damaged or of another version's table: the caller then folds the journal.
-pub fn load(items: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<State, Error> {
-    let mut state = State::default();
-    for (key, value) in items {
-        restore(&mut state, &key, &value)?;
-    }
-    fold::rebuild_index(&mut state);
-    Ok(state)
 }
 
 fn collect_touched<K: Ord + Clone + Serialize, V: Serialize>(

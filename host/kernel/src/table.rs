@@ -1,6 +1,7 @@
 //! Ordered tables that remember which rows changed, so that the view can be written behind in small pieces.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 /// Rows by key, in key order.
@@ -93,8 +94,9 @@ impl<K: Ord + Clone, V> Table<K, V> {
         })
     }
 
-    /// Puts a row that was loaded: it is not a change.
-    pub fn restore(&mut self, key: K, row: V) {
-        self.rows.insert(key, row);
+    /// A table of rows that were loaded: none of them is a change. Built at once, which for a million rows takes a fraction
+    /// of what putting them one by one would.
+    pub fn restored(rows: Vec<(K, V)>) -> Self {
+        Self { rows: rows.into_iter().collect(), touched: BTreeSet::new() }
     }
 }

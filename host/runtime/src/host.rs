@@ -81,8 +81,8 @@ pub struct DistrictStatus {
     pub seq: u64,
     /// Its hash.
     pub head: Digest,
-    /// Digest of the state.
-    pub state: Digest,
+    /// Digest of the state, when it was asked for.
+    pub state: Option<Digest>,
     /// The policies in force.
     pub policies: Vec<PolicyStatus>,
     /// Why the folder's newest files are not in force, when they are not.
@@ -405,22 +405,23 @@ impl Host {
         Ok(seat.mailbox.committed.subscribe())
     }
 
-    /// How a district stands.
+    /// How a district stands. The digest of its state costs a pass over every row, while which the district decides
+    /// nothing: for those who compare, not for a display.
     ///
     /// # Errors
     /// When there is no such district, or the host cannot answer.
-    pub async fn status(&self, district: &str) -> Result<DistrictStatus, QueryError> {
+    pub async fn status(&self, district: &str, digest: bool) -> Result<DistrictStatus, QueryError> {
         let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
         let waiting = seat.mailbox.acts.load(Ordering::Relaxed) + seat.mailbox.signals.load(Ordering::Relaxed);
         let problem = self.inner.problems.lock().expect("no holder panics").get(id).cloned();
         let (name, none) = (id.clone(), BTreeMap::new());
         if self.is_stopped() {
-            let status = |state: &State| status_of(&name, state, &none, &BTreeMap::new(), waiting, problem);
+            let status = |state: &State| status_of(&name, state, &none, &BTreeMap::new(), waiting, problem, digest);
             return self.ask_durable(district, status);
         }
         let status = move |district: &District| {
             let District { id, state, fallbacks, unloaded, .. } = district;
-            status_of(id, state, fallbacks, unloaded, waiting, problem)
+            status_of(id, state, fallbacks, unloaded, waiting, problem, digest)
         };
         self.ask(district, shard::query_district(status)).await
     }
@@ -433,7 +434,7 @@ impl Host {
         found.extend(self.view_problem.clone());
         for district in self.districts() {
             // One that cannot answer is told of by what keeps it from answering.
-            let Ok(status) = self.status(district.as_str()).await else { continue };
+            let Ok(status) = self.status(district.as_str(), false).await else { continue };
             for policy in status.policies {
                 let not_loaded =
                     |reason| Degradation::PolicyNotLoaded { district: district.clone(), role: policy.role, reason };
@@ -479,6 +480,7 @@ fn status_of(
     unloaded: &BTreeMap<Role, String>,
     waiting: usize,
     reload_problem: Option<String>,
+    digest: bool,
 ) -> DistrictStatus {
     let policies = state.core.policies.values().map(|activation| PolicyStatus {
         role: activation.role,
@@ -494,7 +496,7 @@ fn status_of(
         name: state.charter().map(|charter| charter.name.clone()).unwrap_or_default(),
         seq: state.core.seq,
         head: state.core.head,
-        state: snapshot::digest(state),
+        state: digest.then(|| snapshot::digest(state)),
         policies: policies.collect(),
         reload_problem,
         waiting,

@@ -67,7 +67,7 @@ fn degradation(found: &Degradation, language: Language) -> Json_ {
 pub(crate) async fn districts(State(host): State<Arc<Host>>, headers: HeaderMap) -> Answer {
     let mut rows = Vec::new();
     for id in host.districts() {
-        rows.push(match host.status(id.as_str()).await {
+        rows.push(match host.status(id.as_str(), false).await {
             Ok(found) => status(&found),
             // The others, and what is degraded, are told of all the same.
             Err(error) => json!({"id": id, "problem": Problem::of_query(&error, language(&headers))}),
@@ -84,7 +84,7 @@ pub(crate) async fn district(
     Path(district): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let found = host.status(&district).await;
+    let found = host.status(&district, true).await;
     Ok(Json(status(&found.map_err(|error| Problem::of_query(&error, language(&headers)))?)))
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn entries(
     let language = language(&headers);
     // Subscribed before the head is read: nothing falls between the past and the present.
     let live = host.subscribe(&district).map_err(|error| Problem::of_query(&error, language))?;
-    let status = host.status(&district).await.map_err(|error| Problem::of_query(&error, language))?;
+    let status = host.status(&district, false).await.map_err(|error| Problem::of_query(&error, language))?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last: u64| last + 1).max(1);
     let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use crate::error::{AppendError, Error};
-use crate::known::{Head, Places, Shared};
+use crate::known::{Head, Shared};
 use crate::media::Media;
 use crate::record::Record;
 use crate::segment::{self, Scan, Step};
 use crate::vault::hexadecimal;
-use crate::writer::{self, Done, Queue, Request, Tail, Writer};
+use crate::walk;
+use crate::writer::{Done, Queue, Request, Writer};
 
 /// How the journal is kept.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +74,8 @@ impl Journal {
     /// When a record is damaged where no crash could have damaged it, or the disk refuses.
     pub fn open_unattended(media: impl Media, options: Options) -> Result<(Opened, Writer), Error> {
         let media: Arc<dyn Media> = Arc::new(media);
-        let walked = walk(media.as_ref())?;
-        let tail = open_tail(media.as_ref(), &walked, options)?;
+        let walked = walk::walk(media.as_ref())?;
+        let tail = walk::open_tail(media.as_ref(), &walked, options.segment_bytes)?;
         let shared = Shared { heads: walked.heads.clone(), places: walked.places, free_bytes: media.free_bytes() };
         let shared = Arc::new(RwLock::new(shared));
         let (requests, writer) = Writer::new(Arc::clone(&media), tail, Arc::clone(&shared), options.segment_bytes);
@@ -89,7 +90,7 @@ impl Journal {
     /// When a record is damaged, or the disk refuses.
     pub fn open_read_only(media: impl Media, options: Options) -> Result<Self, Error> {
         let media: Arc<dyn Media> = Arc::new(media);
-        let walked = walk_beside_a_writer(media.as_ref())?;
+        let walked = walk::beside_a_writer(media.as_ref())?;
         let shared = Shared { heads: walked.heads, places: walked.places, free_bytes: media.free_bytes() };
         Ok(Self { media, shared: Arc::new(RwLock::new(shared)), queue: None, options })
     }
@@ -230,124 +231,6 @@ fn fault_of(record: &Record, prev: &[u8; 32]) -> Option<String> {
     None
 }
 
-/// What a walk over all segments found.
-struct Walked {
-    heads: BTreeMap<String, Head>,
-    places: Places,
-    last: u64,
-    /// Where the last write began, and where it ended.
-    commit: u64,
-    end: u64,
-    torn_bytes: u64,
-}
-
-/// A reader that is overtaken by the writer sees a hole where a record was written a moment later. A hole that is still
-/// there at another look is damage.
-fn walk_beside_a_writer(media: &dyn Media) -> Result<Walked, Error> {
-    let place = |walked: &Result<Walked, Error>| match walked {
-        Err(Error::Damaged { segment, offset, .. }) => Some((segment.clone(), *offset)),
-        _ => None,
-    };
-    let mut walked = walk(media);
-    loop {
-        let Some(damaged) = place(&walked) else { return walked };
-        let again = walk(media);
-        if place(&again) == Some(damaged) {
-            return again;
-        }
-        walked = again;
-    }
-}
-
-fn walk(media: &dyn Media) -> Result<Walked, Error> {
-    let names = media.list().map_err(|reason| Error::disk("list the journal's segments", reason))?;
-    let mut walked = Walked {
-        heads: BTreeMap::new(),
-        places: Places::default(),
-        last: 0,
-        commit: segment::HEADER as u64,
-        end: segment::HEADER as u64,
-        torn_bytes: 0,
-    };
-    for (index, name) in names.iter().enumerate() {
-        let is_last = index + 1 == names.len();
-        walked.last = number_of(name, walked.last + 1)?;
-        walk_segment(media, name, is_last, &mut walked)?;
-    }
-    Ok(walked)
-}
-
-/// The number in a segment's name; it must be the expected one.
-fn number_of(name: &str, expected: u64) -> Result<u64, Error> {
-    match segment::number(name) {
-        Some(number) if number == expected => Ok(number),
-        _ => Err(Error::Damaged {
-            segment: name.into(),
-            offset: 0,
-            reason: format!("segment {} is missing before it", segment::name(expected)),
-        }),
-    }
-}
-
-fn walk_segment(media: &dyn Media, name: &str, is_last: bool, walked: &mut Walked) -> Result<(), Error> {
-    let mut scan = Scan::open(media, name)?;
-    walked.commit = segment::HEADER as u64;
-    loop {
-        match scan.next() {
-            Step::Record { record, offset, commit } => {
-                let head = walked.heads.entry(record.district.clone()).or_default();
-                let continues = record.seq == head.seq + 1 && record.prev == head.hash;
-                if !continues {
-                    let reason = format!(
-                        "district {}, entry {} does not follow entry {}",
-                        record.district, record.seq, head.seq
-                    );
-                    return Err(Error::Damaged { segment: name.into(), offset, reason });
-                }
-                *head = Head { seq: record.seq, hash: record.hash };
-                walked.places.add(&record.district, record.seq, walked.last, offset);
-                walked.commit = commit;
-            }
-            Step::End(offset) => {
-                walked.end = offset;
-                return Ok(());
-            }
-            Step::Bad { offset, followed: false, .. } if is_last => {
-                walked.end = offset;
-                walked.torn_bytes = scan.dirty_bytes();
-                return Ok(());
-            }
-            Step::Bad { offset, reason, followed } => {
-                let behind = if followed { "; later records stand behind it" } else { "; it is not the last segment" };
-                return Err(Error::Damaged { segment: name.into(), offset, reason: format!("{reason}{behind}") });
-            }
-        }
-    }
-}
-
-fn open_tail(media: &dyn Media, walked: &Walked, options: Options) -> Result<Tail, Error> {
-    let failed = |reason| Error::disk("open the journal's last segment", reason);
-    if walked.last == 0 {
-        return writer::create(media, 1, options.segment_bytes).map_err(failed);
-    }
-    let segment = media.open(&segment::name(walked.last), true).map_err(failed)?;
-    let tail = Tail { number: walked.last, offset: walked.end, segment };
-    // A process whose sync failed leaves a last write that can be read but may never reach the disk: the system counts it
-    // as written. So it is written again before anything is built on it.
-    let mut last = vec![0; usize::try_from(walked.end - walked.commit).unwrap_or(usize::MAX)];
-    tail.segment.read_at(&mut last, walked.commit).map_err(failed)?;
-    tail.segment.write_at(&last, walked.commit).map_err(failed)?;
-    // The header may be missing when the crash came right after the segment was made.
-    tail.segment.write_at(&segment::header(walked.last), 0).map_err(failed)?;
-    if walked.torn_bytes > 0 {
-        let zeros = vec![0; usize::try_from(walked.torn_bytes).unwrap_or(usize::MAX)];
-        tail.segment.write_at(&zeros, walked.end).map_err(failed)?;
-        tracing::warn!(target: "muster::journal", bytes = walked.torn_bytes, "a torn tail was cut; it was never acknowledged");
-    }
-    tail.segment.sync().map_err(failed)?;
-    Ok(tail)
-}
-
 /// Durable records of a district, read segment by segment.
 pub struct Records {
     media: Arc<dyn Media>,
@@ -385,7 +268,7 @@ impl Records {
             match scan.next() {
                 Step::Record { record, .. } if record.district == self.district && record.seq >= self.next => {
                     self.next = record.seq + 1;
-                    return Ok(Some(record));
+                    return Ok(Some(record.to_record()));
                 }
                 Step::Record { .. } => {}
                 Step::End(_) => {
@@ -393,7 +276,8 @@ impl Records {
                     self.scan = None;
                 }
                 Step::Bad { offset, reason, .. } => {
-                    return Err(Error::Damaged { segment: scan.name.clone(), offset, reason: reason.into() });
+                    let segment = segment::name(*number);
+                    return Err(Error::Damaged { segment, offset, reason: reason.into() });
                 }
             }
         }

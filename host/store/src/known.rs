@@ -29,8 +29,13 @@ pub(crate) struct Places {
 impl Places {
     const EVERY: u64 = 256;
 
+    /// Whether the place of the record at this position is remembered.
+    pub(crate) fn are_remembered(seq: u64) -> bool {
+        seq % Self::EVERY == 1
+    }
+
     pub(crate) fn add(&mut self, district: &str, seq: u64, segment: u64, offset: u64) {
-        if seq % Self::EVERY == 1 {
+        if Self::are_remembered(seq) {
             self.by_district.entry(district.into()).or_default().insert(seq, (segment, offset));
         }
     }

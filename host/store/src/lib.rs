@@ -16,6 +16,7 @@ mod record;
 mod segment;
 mod vault;
 mod view;
+mod walk;
 mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};

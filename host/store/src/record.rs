@@ -37,9 +37,19 @@ pub struct Record {
     pub payload: Vec<u8>,
 }
 
+/// A record where it stands among other bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordView<'a> {
+    pub(crate) district: &'a str,
+    pub(crate) seq: u64,
+    pub(crate) prev: [u8; 32],
+    pub(crate) hash: [u8; 32],
+    pub(crate) payload: &'a [u8],
+}
+
 /// A record with what its frame says.
-pub(crate) struct Framed {
-    pub(crate) record: Record,
+pub(crate) struct Framed<'a> {
+    pub(crate) record: RecordView<'a>,
     /// Bytes of the whole frame.
     pub(crate) length: usize,
     /// Where in the segment the write began that this record was part of: all before it was durable by then.
@@ -47,9 +57,9 @@ pub(crate) struct Framed {
 }
 
 /// What the bytes at a place are.
-pub(crate) enum Read {
+pub(crate) enum Read<'a> {
     /// A whole record.
-    Record(Framed),
+    Record(Framed<'a>),
     /// Zeros or nothing: the journal ends here.
     End,
     /// Something else, with the reason.
@@ -77,8 +87,15 @@ impl Record {
         bytes[checksum_at..checksum_at + 4].copy_from_slice(&checksum.to_le_bytes());
     }
 
+    /// Whether the hash is that of the payload.
+    pub(crate) fn hash_holds(&self) -> bool {
+        Sha256::digest(&self.payload).as_slice() == self.hash
+    }
+}
+
+impl<'a> RecordView<'a> {
     /// Reads the record at the beginning of the bytes.
-    pub(crate) fn read(bytes: &[u8]) -> Read {
+    pub(crate) fn read(bytes: &'a [u8]) -> Read<'a> {
         let Some((prefix, rest)) = bytes.split_at_checked(PREFIX) else {
             return if bytes.iter().all(|byte| *byte == 0) { Read::End } else { Read::Bad("a cut prefix") };
         };
@@ -100,7 +117,7 @@ impl Record {
         }
     }
 
-    fn parse(body: &[u8]) -> Option<(Self, u64)> {
+    fn parse(body: &'a [u8]) -> Option<(Self, u64)> {
         let (version, rest) = body.split_first()?;
         if *version != VERSION {
             return None;
@@ -112,17 +129,17 @@ impl Record {
         let (prev, rest) = rest.split_at_checked(32)?;
         let (hash, payload) = rest.split_at_checked(32)?;
         let record = Self {
-            district: String::from_utf8(name.to_vec()).ok()?,
+            district: std::str::from_utf8(name).ok()?,
             seq: u64::from_le_bytes(seq.try_into().ok()?),
             prev: prev.try_into().ok()?,
             hash: hash.try_into().ok()?,
-            payload: payload.to_vec(),
+            payload,
         };
         Some((record, u64::from_le_bytes(commit.try_into().ok()?)))
     }
 
-    /// Whether the hash is that of the payload.
-    pub(crate) fn hash_holds(&self) -> bool {
-        Sha256::digest(&self.payload).as_slice() == self.hash
+    pub(crate) fn to_record(self) -> Record {
+        let Self { district, seq, prev, hash, payload } = self;
+        Record { district: district.into(), seq, prev, hash, payload: payload.to_vec() }
     }
 }

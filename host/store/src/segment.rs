@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::media::{Media, Segment};
-use crate::record::{Framed, Read, Record};
+use crate::record::{Framed, Read, RecordView};
 
 /// What a segment begins with: a magic word, the format version, the segment's number.
 pub(crate) const HEADER: usize = 24;
@@ -29,17 +29,16 @@ pub(crate) fn header(number: u64) -> [u8; HEADER] {
 
 /// A segment held in memory for reading.
 pub(crate) struct Scan {
-    pub(crate) name: String,
     bytes: Vec<u8>,
     offset: usize,
 }
 
 /// What a walk found next.
-pub(crate) enum Step {
+pub(crate) enum Step<'a> {
     /// A record.
     Record {
         /// The record.
-        record: Record,
+        record: RecordView<'a>,
         /// Where.
         offset: u64,
         /// Where the write began that it was part of.
@@ -62,8 +61,13 @@ pub(crate) enum Step {
 impl Scan {
     /// Reads a segment and checks its header. A segment whose header is cut, or all zeros, was made just before a crash.
     pub(crate) fn open(media: &dyn Media, name: &str) -> Result<Self, Error> {
+        Self::open_in(media, name, Vec::new())
+    }
+
+    /// The same, in room that another scan has left: a walk over many segments then asks the system for memory once.
+    pub(crate) fn open_in(media: &dyn Media, name: &str, room: Vec<u8>) -> Result<Self, Error> {
         let segment = media.open(name, false).map_err(|reason| Error::disk(format!("open {name}"), reason))?;
-        let bytes = read_all(segment.as_ref()).map_err(|reason| Error::disk(format!("read {name}"), reason))?;
+        let bytes = read_all(segment.as_ref(), room).map_err(|reason| Error::disk(format!("read {name}"), reason))?;
         let head = &bytes[..bytes.len().min(HEADER)];
         let wanted = header(number(name).unwrap_or_default());
         let right = head.iter().zip(&wanted).take_while(|(byte, wanted)| byte == wanted).count();
@@ -71,7 +75,12 @@ impl Scan {
             let reason = "the header is not that of this segment of a journal".into();
             return Err(Error::Damaged { segment: name.into(), offset: 0, reason });
         }
-        Ok(Self { name: name.into(), bytes, offset: HEADER })
+        Ok(Self { bytes, offset: HEADER })
+    }
+
+    /// The room it took, for another.
+    pub(crate) fn into_room(self) -> Vec<u8> {
+        self.bytes
     }
 
     pub(crate) fn at(mut self, offset: u64) -> Self {
@@ -79,10 +88,10 @@ impl Scan {
         self
     }
 
-    pub(crate) fn next(&mut self) -> Step {
+    pub(crate) fn next(&mut self) -> Step<'_> {
         let here = self.offset as u64;
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
-        match Record::read(rest) {
+        match RecordView::read(rest) {
             Read::Record(Framed { commit, .. }) if !(HEADER as u64..=here).contains(&commit) => {
                 let reason = "a record that says it was written before its own write began";
                 Step::Bad { offset: here, reason, followed: true }
@@ -101,7 +110,7 @@ impl Scan {
     fn later_write(&self) -> bool {
         let here = self.offset as u64;
         let rest = self.bytes.get(self.offset + 1..).unwrap_or_default();
-        let later = |place| matches!(Record::read(&rest[place..]), Read::Record(framed) if framed.commit > here);
+        let later = |place| matches!(RecordView::read(&rest[place..]), Read::Record(framed) if framed.commit > here);
         (0..rest.len()).any(|place| rest[place] != 0 && later(place))
     }
 
@@ -117,9 +126,10 @@ impl Scan {
     }
 }
 
-fn read_all(segment: &dyn Segment) -> std::io::Result<Vec<u8>> {
+fn read_all(segment: &dyn Segment, room: Vec<u8>) -> std::io::Result<Vec<u8>> {
     let length = usize::try_from(segment.len()?).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; length];
+    let mut bytes = room;
+    bytes.resize(length, 0);
     let count = segment.read_at(&mut bytes, 0)?;
     bytes.truncate(count);
     Ok(bytes)

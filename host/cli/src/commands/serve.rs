@@ -36,7 +36,7 @@ async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
         TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let address = listener.local_addr()?;
     for district in host.districts() {
-        let status = host.status(district.as_str()).await?;
+        let status = host.status(district.as_str(), false).await?;
         eprintln!("muster: district {district} at entry {}, {} policies in force", status.seq, status.policies.len());
     }
     for found in host.degradations().await {

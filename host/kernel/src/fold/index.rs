@@ -111,8 +111,6 @@ pub fn rebuild(state: &mut State) {
     for (key, row) in state.timers.iter() {
         index.due.insert((row.due, key.clone()));
     }
-    for (number, row) in state.identities.iter() {
-        index.identities_by_age.insert((row.recorded, *number));
-    }
+    index.identities_by_age = state.identities.iter().map(|(number, row)| (row.recorded, *number)).collect();
     state.index = index;
 }
