@@ -7,7 +7,7 @@ use crate::error::{AppendError, Error};
 use crate::known::{Head, Shared};
 use crate::media::Media;
 use crate::record::Record;
-use crate::segment::{self, Scan, Step};
+use crate::records::Records;
 use crate::vault::hexadecimal;
 use crate::walk;
 use crate::writer::{Done, Queue, Request, Writer};
@@ -144,14 +144,7 @@ impl Journal {
         let shared = self.shared.read().expect("no holder panics");
         let head = shared.heads.get(district).copied().unwrap_or_default();
         let start = shared.places.before(district, from.max(1));
-        Records {
-            media: Arc::clone(&self.media),
-            district: district.into(),
-            next: from.max(1),
-            last: head.seq,
-            place: start,
-            scan: None,
-        }
+        Records::new(Arc::clone(&self.media), district, from.max(1)..=head.seq, start)
     }
 
     /// One durable record of a district.
@@ -229,57 +222,4 @@ fn fault_of(record: &Record, prev: &[u8; 32]) -> Option<String> {
         return Some(format!("{place}: the entry itself names another entry before it"));
     }
     None
-}
-
-/// Durable records of a district, read segment by segment.
-pub struct Records {
-    media: Arc<dyn Media>,
-    district: String,
-    next: u64,
-    last: u64,
-    place: Option<(u64, u64)>,
-    scan: Option<(u64, Scan)>,
-}
-
-impl Iterator for Records {
-    type Item = Result<Record, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next > self.last {
-            return None;
-        }
-        let found = self.find();
-        if found.is_err() {
-            self.next = u64::MAX;
-        }
-        found.transpose()
-    }
-}
-
-impl Records {
-    fn find(&mut self) -> Result<Option<Record>, Error> {
-        loop {
-            if self.scan.is_none() {
-                let Some((number, offset)) = self.place.take() else { return Ok(None) };
-                let scan = Scan::open(self.media.as_ref(), &segment::name(number))?.at(offset);
-                self.scan = Some((number, scan));
-            }
-            let Some((number, scan)) = &mut self.scan else { return Ok(None) };
-            match scan.next() {
-                Step::Record { record, .. } if record.district == self.district && record.seq >= self.next => {
-                    self.next = record.seq + 1;
-                    return Ok(Some(record.to_record()));
-                }
-                Step::Record { .. } => {}
-                Step::End(_) => {
-                    self.place = Some((*number + 1, segment::HEADER as u64));
-                    self.scan = None;
-                }
-                Step::Bad { offset, reason, .. } => {
-                    let segment = segment::name(*number);
-                    return Err(Error::Damaged { segment, offset, reason: reason.into() });
-                }
-            }
-        }
-    }
 }

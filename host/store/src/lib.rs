@@ -13,6 +13,7 @@ mod media;
 pub mod merkle;
 mod proof;
 mod record;
+mod records;
 mod segment;
 mod vault;
 mod view;

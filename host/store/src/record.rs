@@ -138,6 +138,13 @@ impl<'a> RecordView<'a> {
         Some((record, u64::from_le_bytes(commit.try_into().ok()?)))
     }
 
+    /// How many bytes must be there to read what begins with these.
+    pub(crate) fn wanted(bytes: &[u8]) -> usize {
+        let length = bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+        // What no record can be is told from its prefix.
+        PREFIX + if length > RECORD_BYTES_MAX { 0 } else { length }
+    }
+
     pub(crate) fn to_record(self) -> Record {
         let Self { district, seq, prev, hash, payload } = self;
         Record { district: district.into(), seq, prev, hash, payload: payload.to_vec() }

@@ -83,11 +83,6 @@ impl Scan {
         self.bytes
     }
 
-    pub(crate) fn at(mut self, offset: u64) -> Self {
-        self.offset = usize::try_from(offset).unwrap_or(usize::MAX).max(HEADER);
-        self
-    }
-
     pub(crate) fn next(&mut self) -> Step<'_> {
         let here = self.offset as u64;
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
