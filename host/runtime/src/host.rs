@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
 use muster_kernel::record::{Entry, Receipt};
-use muster_kernel::{Digest, DistrictId, Event, Instant, Milliseconds, Role, State, roster, snapshot};
+use muster_kernel::{Digest, DistrictId, Event, Instant, Milliseconds, State, roster};
 use muster_sandbox::Limits;
 use muster_store::{Checkpoints, DataLock, Disk, Journal, Options as JournalOptions, Rows, Vault, View};
 use tokio::sync::{broadcast, oneshot};
@@ -23,6 +23,7 @@ use crate::refusal::{QueryError, SubmitError};
 use crate::reload::{self, FolderWatch};
 use crate::seats::OpenedDistrict;
 use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::status::{DistrictStatus, status_of};
 use crate::view_keeper::ViewKeeper;
 use crate::workshop::Workshop;
 use crate::{RealClock, folder};
@@ -50,48 +51,6 @@ impl HostOptions {
 
 /// Why a host cannot be brought up.
 pub type HostError = OpenError;
-
-/// A policy in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyStatus {
-    /// The role.
-    pub role: Role,
-    /// The package's id.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Digest of its bytes.
-    pub package: Digest,
-    /// Digest of its settings.
-    pub settings: Digest,
-    /// How often the fallback answered instead, since the start.
-    pub fallbacks: u64,
-    /// Why it is not loaded, when it is not: the fallback answers for it.
-    pub problem: Option<String>,
-}
-
-/// How a district stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DistrictStatus {
-    /// The district.
-    pub id: DistrictId,
-    /// Its name, by language.
-    pub name: BTreeMap<String, String>,
-    /// Position of the newest entry.
-    pub seq: u64,
-    /// Its hash.
-    pub head: Digest,
-    /// Digest of the state, when it was asked for.
-    pub state: Option<Digest>,
-    /// The policies in force.
-    pub policies: Vec<PolicyStatus>,
-    /// Why the folder's newest files are not in force, when they are not.
-    pub reload_problem: Option<String>,
-    /// Events that wait.
-    pub waiting: usize,
-    /// Open incidents.
-    pub incidents: usize,
-}
 
 struct Seat {
     shard: usize,
@@ -470,37 +429,6 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-fn status_of(
-    id: &DistrictId,
-    state: &State,
-    fallbacks: &BTreeMap<Role, u64>,
-    unloaded: &BTreeMap<Role, String>,
-    waiting: usize,
-    reload_problem: Option<String>,
-    digest: bool,
-) -> DistrictStatus {
-    let policies = state.core.policies.values().map(|activation| PolicyStatus {
-        role: activation.role,
-        name: activation.name.clone(),
-        version: activation.version.clone(),
-        package: activation.package,
-        settings: activation.settings,
-        fallbacks: fallbacks.get(&activation.role).copied().unwrap_or(0),
-        problem: unloaded.get(&activation.role).cloned(),
-    });
-    DistrictStatus {
-        id: id.clone(),
-        name: state.charter().map(|charter| charter.name.clone()).unwrap_or_default(),
-        seq: state.core.seq,
-        head: state.core.head,
-        state: digest.then(|| snapshot::digest(state)),
-        policies: policies.collect(),
-        reload_problem,
-        waiting,
-        incidents: state.incidents.len(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! So one district is verified on all cores. Nothing here writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, bounded};
 use muster_kernel::record::{Cause, Entry, Fact};
@@ -60,11 +60,24 @@ impl core::fmt::Display for Divergence {
 }
 
 /// Progress and an early end, shared by all who work on one district.
-#[derive(Default)]
 pub struct Progress {
     /// Entries done so far.
     pub entries: AtomicU64,
-    stop: AtomicBool,
+    /// Nothing from here on need be looked at: something was found there. What stands before may still hold the first
+    /// difference, and is looked at to the end.
+    end: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { entries: AtomicU64::new(0), end: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl Progress {
+    fn is_over(&self, seq: u64) -> bool {
+        seq >= self.end.load(Ordering::Relaxed)
+    }
 }
 
 /// A stretch of a chain, and the state before its first entry.
@@ -160,13 +173,16 @@ impl Verifier {
         let mut ended = Ok(Verified::default());
         // It takes stretches to the end also when it is done, so that whoever hands them out never waits for nobody.
         for stretch in &stretches {
-            if progress.stop.load(Ordering::Relaxed) {
+            let from = stretch.from;
+            if progress.is_over(from) {
                 continue;
             }
             let done = self.stretch(district, stretch, progress);
-            if !matches!(&done, Ok(done) if done.divergence.is_none()) {
-                progress.stop.store(true, Ordering::Relaxed);
-            }
+            let end = match &done {
+                Ok(done) => done.divergence.as_ref().map_or(u64::MAX, |found| found.seq),
+                Err(_) => from,
+            };
+            progress.end.fetch_min(end, Ordering::Relaxed);
             ended = ended.and_then(|sum| done.map(|done| add(sum, done)));
         }
         ended
@@ -182,7 +198,7 @@ impl Verifier {
     ) -> Result<(), OpenError> {
         let mut state = State::default();
         let uncounted = Progress::default();
-        while state.core.seq < last && !progress.stop.load(Ordering::Relaxed) {
+        while state.core.seq < last && !progress.is_over(state.core.seq + 1) {
             let from = state.core.seq + 1;
             let to = last.min(state.core.seq + length);
             if give.send(Stretch { state: state.clone(), from, to }).is_err() {
@@ -203,7 +219,7 @@ impl Verifier {
         let mut state = Arc::new(state);
         for record in self.parts.journal.read(district.as_str(), from) {
             let record = record?;
-            if record.seq > to || progress.stop.load(Ordering::Relaxed) {
+            if record.seq > to || progress.is_over(record.seq) {
                 break;
             }
             let entry = read(district, record.seq, &record.payload)?;

@@ -7,9 +7,11 @@
 pub mod checks;
 mod clock;
 pub mod disk;
+mod report;
 mod rows;
 mod run;
 pub mod world;
 
-pub use run::{Report, simulate, simulate_many};
+pub use report::{Report, simulate_many};
+pub use run::simulate;
 pub use world::World;
