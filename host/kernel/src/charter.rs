@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::act::Rung;
+use crate::change::ChangeRules;
 use crate::{CalloutKind, Currency, DistrictId, FeedbackClass, Instant, Level, Milliseconds, NodeCode, Tier};
 
 /// A district's tree, directory and ceilings.
@@ -71,6 +72,16 @@ pub struct Charter {
     pub clocks: Clocks,
     /// Budgets and pots.
     pub funds: Funds,
+    /// How the district's policies may change; absent: as [`ChangeRules::default`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeRules>,
+}
+
+impl Charter {
+    /// How the district's policies may change.
+    pub fn change_rules(&self) -> ChangeRules {
+        self.change.clone().unwrap_or_default()
+    }
 }
 
 /// Days that are not what their weekday says. Dates are written `2026-10-01`, in local time.

@@ -11,7 +11,9 @@ extern crate alloc;
 
 pub mod act;
 pub mod calendar;
+pub mod change;
 pub mod charter;
+pub mod compare;
 mod digest;
 mod event;
 pub mod facts;
@@ -40,5 +42,5 @@ pub use state::State;
 pub use value::Value;
 pub use words::{
     AwardStatus, CalloutKind, Colour, Currency, FeedbackClass, FigureStage, FindingStatus, Level, LogSeverity,
-    MeasureStatus, Mode, RiskStage, Role, RungCondition, Tier,
+    MeasureStatus, Mode, PolicyMode, RiskStage, Role, RungCondition, Tier,
 };

@@ -465,6 +465,31 @@ pub mod workflow {
     }
 }
 
+/// Which of a role's policies is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Binding {
+    /// The one in force.
+    #[default]
+    InForce,
+    /// The one on trial, as a shadow or a canary.
+    Candidate,
+    /// The one in force before that answered without failing.
+    LastKnownGood,
+    /// The certified baseline.
+    Baseline,
+    /// A former one that running processes still need.
+    Former(Digest),
+}
+
+impl Binding {
+    /// Whether it is the one in force.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+    pub const fn is_in_force(&self) -> bool {
+        matches!(self, Self::InForce)
+    }
+}
+
 /// How a call ended, when it did not return an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -511,6 +536,9 @@ pub struct Call {
     pub failure: Option<Failure>,
     /// In people's words, when it failed. Never part of a comparison.
     pub detail: Option<String>,
+    /// Which of the role's policies it was.
+    #[serde(default, skip_serializing_if = "Binding::is_in_force")]
+    pub binding: Binding,
 }
 
 /// The outcome of asking one role once.
@@ -534,19 +562,26 @@ pub type MemoryScope = Option<IncidentId>;
 /// The state is shared for the length of the call only; every implementation must let go of it before it returns.
 pub trait Policies {
     /// Asks triage.
-    fn triage(&mut self, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer>;
+    fn triage(&mut self, binding: Binding, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer>;
     /// Asks escalation.
     fn escalation(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         scope: MemoryScope,
         question: &escalation::Question,
     ) -> Asked<Vec<Effect>>;
     /// Asks discretion.
-    fn discretion(&mut self, state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer>;
+    fn discretion(
+        &mut self,
+        binding: Binding,
+        state: &Arc<State>,
+        question: &discretion::Question,
+    ) -> Asked<discretion::Answer>;
     /// Asks incentives.
     fn incentives(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         now: Instant,
         service: &incentives::Service,
@@ -554,11 +589,12 @@ pub trait Policies {
     /// Asks oversight.
     fn oversight(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         question: &oversight::Question,
     ) -> Asked<Vec<oversight::ReasonedFinding>>;
-    /// Asks workflow to carry the state of a process over to its version. The outer result is the call, the inner one
-    /// the policy's yes or no.
+    /// Asks the workflow policy in force to carry the state of a process over to its version. The outer result is the
+    /// call, the inner one the policy's yes or no.
     fn migrate(
         &mut self,
         state: &Arc<State>,
@@ -569,6 +605,7 @@ pub trait Policies {
     /// Asks workflow for the next step.
     fn workflow(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         scope: MemoryScope,
         question: &workflow::Question,

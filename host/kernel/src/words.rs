@@ -157,6 +157,18 @@ words! {
         Workflow = "workflow",
     }
 
+    /// How a policy that was activated runs.
+    PolicyMode {
+        /// It answers.
+        Enforce = "enforce",
+        /// It runs beside the policy in force, is recorded, and has no effect (影子运行).
+        Shadow = "shadow",
+        /// It answers for part of the incidents (灰度).
+        Canary = "canary",
+        /// It waits as the certified baseline (认证基线), to answer when the others fail.
+        Baseline = "baseline",
+    }
+
     /// How badly a line in a policy's log matters.
     LogSeverity {
         /// For the author.

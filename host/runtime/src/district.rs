@@ -2,17 +2,18 @@
 //!
 //! No thread and no channel here, so that the same code serves the live host, a play and a simulation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_kernel::charter::Charter;
 use muster_kernel::record::{Activation, Entry, Fact, Receipt};
-use muster_kernel::role::LogLine;
+use muster_kernel::role::{Binding, LogLine};
 use muster_kernel::step::{Input, Step, step};
-use muster_kernel::{Digest, DistrictId, Event, Instant, Role, State};
+use muster_kernel::{Digest, DistrictId, Event, Instant, PolicyMode, Role, State};
 use muster_sandbox::{Bound, PolicySet};
 use muster_store::Record;
 
+use crate::bindings;
 use crate::reload::Changes;
 
 /// An entry that is durable.
@@ -39,8 +40,10 @@ pub(crate) struct District {
     pub(crate) policies: PolicySet,
     /// How often the fallback answered since the start, by role.
     pub(crate) fallbacks: BTreeMap<Role, u64>,
-    /// Why the policy in force could not be loaded, by role.
-    pub(crate) unloaded: BTreeMap<Role, String>,
+    /// Why a policy that is bound could not be loaded.
+    pub(crate) unloaded: BTreeMap<(Role, Binding), String>,
+    /// The program of the activation that is being decided on.
+    incoming: Option<Bound>,
 }
 
 /// A policy ready to be bound.
@@ -67,7 +70,8 @@ pub fn is_exercise(district: &DistrictId) -> bool {
 
 impl District {
     pub(crate) fn new(id: DistrictId, state: State, policies: PolicySet) -> Self {
-        Self { id, state: Arc::new(state), policies, fallbacks: BTreeMap::new(), unloaded: BTreeMap::new() }
+        let (fallbacks, unloaded) = (BTreeMap::new(), BTreeMap::new());
+        Self { id, state: Arc::new(state), policies, fallbacks, unloaded, incoming: None }
     }
 
     /// Decides on an event that arrived at this instant: first the timers that fell due before it, then the event.
@@ -124,10 +128,11 @@ impl District {
     /// Binds a policy, from the next event on.
     pub(crate) fn install(&mut self, now: Instant, install: Install, outcome: &mut Outcome) {
         let role = install.activation.role;
+        self.incoming = Some(install.bound);
+        let enforced = install.activation.mode == PolicyMode::Enforce;
         self.decide(now, Input::Activate(install.activation), outcome);
-        self.policies.bind(role, install.bound);
-        self.unloaded.remove(&role);
-        if role == Role::Workflow && self.state.processes.values().any(|process| !process.finished) {
+        self.incoming = None;
+        if enforced && role == Role::Workflow && self.state.processes.values().any(|process| !process.finished) {
             self.decide(now, Input::Migrate, outcome);
         }
     }
@@ -135,6 +140,9 @@ impl District {
     pub(crate) fn decide(&mut self, now: Instant, input: Input, outcome: &mut Outcome) {
         let step = step(&mut self.state, now, input, &mut self.policies);
         self.note(&step);
+        if bindings::are_changed_by(&step.entry) {
+            self.follow_bindings();
+        }
         let Step { entry, payload, hash, receipt, .. } = step;
         outcome.records.push(Record {
             district: self.id.to_string(),
@@ -145,6 +153,17 @@ impl District {
         });
         outcome.receipts.push(receipt);
         outcome.entries.push(Arc::new(Committed { entry, hash }));
+    }
+
+    /// From the next event on, those are asked who are bound now.
+    fn follow_bindings(&mut self) {
+        let incoming = self.incoming.take();
+        self.policies = bindings::follow(&self.policies, &self.state, |_, _, activation| {
+            incoming.clone().filter(|incoming| bindings::runs(incoming, activation))
+        });
+        let loaded: BTreeSet<_> = self.policies.all_bound().map(|(role, binding, _)| (role, binding)).collect();
+        let bound: BTreeSet<_> = self.state.core.bindings().map(|(role, binding, _)| (role, binding)).collect();
+        self.unloaded.retain(|place, _| bound.contains(place) && !loaded.contains(place));
     }
 
     /// Tells the operator what the policies logged and where the fallback answered.

@@ -3,6 +3,7 @@
 //! It gathers what waits, lets the kernel decide, makes the entry durable, and only then answers. It holds the clock and
 //! the threads; it makes no decision of its own and speaks no HTTP.
 
+mod bindings;
 mod clock;
 pub mod cloudevent;
 mod condition;

@@ -11,6 +11,7 @@ use muster_packages::Package;
 use muster_sandbox::{Bound, Capabilities, CompileError, Limits, PolicySet, Program};
 use muster_store::{Disk, Journal, Options as JournalOptions, Rows, Vault, VaultError};
 
+use crate::bindings;
 use crate::district::{District, Install};
 use crate::folder::{BoundFiles, FolderError};
 use crate::workshop::Workshop;
@@ -141,18 +142,17 @@ impl Parts {
             fold::fold(&mut state, &entry, Digest(record.hash));
         }
         tracing::info!(target: "muster::open", district = %id, from_view = begun, seq = state.core.seq, "state restored");
-        let mut policies = PolicySet::new(self.workshop.engine().clone());
+        let none = PolicySet::new(self.workshop.engine().clone());
         let mut unloaded = BTreeMap::new();
-        for (role, activation) in &state.core.policies {
-            match self.from_vault(activation) {
-                Ok(bound) => policies.bind(*role, bound),
-                // The role is answered by the fallback, loudly, until a good policy is bound again.
-                Err(error) => {
-                    tracing::error!(target: "muster::open", district = %id, %role, %error, "the policy in force cannot be loaded");
-                    unloaded.insert(*role, error.to_string());
-                }
-            }
-        }
+        let policies = bindings::follow(&none, &state, |role, binding, activation| {
+            let loaded = self.from_vault(activation);
+            // The rungs below answer for it, loudly, until a good policy is bound again.
+            let missing = loaded.map_err(|error| {
+                tracing::error!(target: "muster::open", district = %id, %role, ?binding, %error, "a policy that is bound cannot be loaded");
+                unloaded.insert((role, binding), error.to_string());
+            });
+            missing.ok()
+        });
         Ok(District { unloaded, ..District::new(id.clone(), state, policies) })
     }
 
@@ -196,14 +196,15 @@ impl Parts {
             reason: reason.into(),
         })?;
         let program = self.program(&activation.name, activation.package, || self.vault.get(&activation.package.0))?;
-        let granted = program.imports().and(Capabilities::all());
-        Ok(Bound {
+        let bound = Bound {
             program,
             package: activation.package,
             settings: Arc::new(settings),
             settings_digest: activation.settings,
-            granted,
-        })
+            granted: Capabilities::NONE,
+            limits: Limits::FIRST,
+        };
+        Ok(bindings::within(bound, activation))
     }
 
     fn program(
@@ -231,17 +232,18 @@ impl Parts {
         }
         self.vault.put(bytes)?;
         self.vault.put(&files.settings_bytes)?;
-        let granted = program.imports().and(Capabilities::all());
-        let activation = Activation {
-            role,
-            name: manifest.id.clone(),
-            version: manifest.version.clone(),
+        let identity = self.workshop.engine().identity();
+        let activation =
+            Activation::plain(role, &manifest.id, &manifest.version, *digest, files.settings_digest, identity);
+        let bound = Bound {
+            program,
             package: *digest,
-            settings: files.settings_digest,
-            engine: self.workshop.engine().identity().into(),
+            settings: Arc::new(files.settings.clone()),
+            settings_digest: files.settings_digest,
+            granted: Capabilities::NONE,
+            limits: Limits::FIRST,
         };
-        let settings = Arc::new(files.settings.clone());
-        let bound = Bound { program, package: *digest, settings, settings_digest: files.settings_digest, granted };
+        let bound = bindings::within(bound, &activation);
         Ok(Install { activation, bound })
     }
 }

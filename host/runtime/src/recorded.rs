@@ -6,7 +6,7 @@ use std::sync::Arc;
 use muster_kernel::act::{Because, Effect};
 use muster_kernel::record::{Entry, Fact};
 use muster_kernel::role::{
-    Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
+    Asked, Binding, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
 };
 use muster_kernel::value::Attribute;
 use muster_kernel::{Instant, Role, State};
@@ -26,27 +26,32 @@ pub(crate) struct Recorded<'a> {
 impl<'a> Recorded<'a> {
     pub(crate) fn new(policies: &'a mut PolicySet, entry: &'a Entry) -> Self {
         let unloaded = entry.facts.iter().filter_map(|fact| match fact {
-            Fact::PolicyFailed { role, failure: Failure::Unbound, .. } => Some(*role),
+            Fact::PolicyFailed { role, failure: Failure::Unbound, binding: Binding::InForce, .. } => Some(*role),
             _ => None,
         });
         Self { policies, calls: entry.calls.iter(), unloaded: unloaded.collect(), executed: 0, taken: 0 }
     }
 
-    fn ask<T>(&mut self, role: Role, execute: impl FnOnce(&mut PolicySet) -> Asked<T>) -> Asked<T> {
-        let next = self.calls.as_slice().first().filter(|call| call.role == role);
+    fn ask<T>(
+        &mut self,
+        role: Role,
+        binding: Binding,
+        execute: impl FnOnce(&mut PolicySet) -> Asked<T>,
+    ) -> Asked<T> {
+        let next = self.calls.as_slice().first().filter(|call| call.role == role && call.binding == binding);
         let Some(call) = next else {
             // The host had no policy loaded for the role, though one was in force: the record says so.
-            if self.unloaded.contains(&role) {
+            if binding == Binding::InForce && self.unloaded.contains(&role) {
                 self.taken += u64::from(self.policies.bound(role).is_some());
                 let failure = Some(Failure::Unbound);
-                let call = Call { role, package: None, settings: None, fuel: 0, failure, detail: None };
+                let call = Call { role, package: None, settings: None, fuel: 0, failure, detail: None, binding };
                 return failed(Failure::Unbound, call);
             }
             self.executed += 1;
             return execute(self.policies);
         };
         self.calls.next();
-        if let Some(failure @ (Failure::TooSlow | Failure::HostFault)) = call.failure {
+        if let Some(failure @ (Failure::TooSlow | Failure::HostFault | Failure::Unbound)) = call.failure {
             self.taken += 1;
             return failed(failure, call.clone());
         }
@@ -65,38 +70,47 @@ fn failed<T>(failure: Failure, call: Call) -> Asked<T> {
 }
 
 impl Policies for Recorded<'_> {
-    fn triage(&mut self, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
-        self.ask(Role::Triage, |policies| policies.triage(state, question))
+    fn triage(
+        &mut self,
+        binding: Binding,
+        state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
+        self.ask(Role::Triage, binding, |policies| policies.triage(binding, state, question))
     }
 
     fn escalation(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         scope: MemoryScope,
         question: &escalation::Question,
     ) -> Asked<Vec<Effect>> {
-        self.ask(Role::Escalation, |policies| policies.escalation(state, scope, question))
+        self.ask(Role::Escalation, binding, |policies| policies.escalation(binding, state, scope, question))
     }
 
-    fn discretion(&mut self, state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer> {
-        self.ask(Role::Discretion, |policies| policies.discretion(state, question))
+    fn discretion(
+        &mut self,
+        binding: Binding,
+        state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer> {
+        self.ask(Role::Discretion, binding, |policies| policies.discretion(binding, state, question))
     }
 
     fn incentives(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         now: Instant,
         service: &incentives::Service,
     ) -> Asked<Vec<incentives::Award>> {
-        self.ask(Role::Incentives, |policies| policies.incentives(state, now, service))
+        self.ask(Role::Incentives, binding, |policies| policies.incentives(binding, state, now, service))
     }
 
     fn oversight(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         question: &oversight::Question,
     ) -> Asked<Vec<oversight::ReasonedFinding>> {
-        self.ask(Role::Oversight, |policies| policies.oversight(state, question))
+        self.ask(Role::Oversight, binding, |policies| policies.oversight(binding, state, question))
     }
 
     fn migrate(
@@ -105,15 +119,16 @@ impl Policies for Recorded<'_> {
         now: Instant,
         process: &workflow::Process,
     ) -> Asked<Result<Vec<Attribute>, Because>> {
-        self.ask(Role::Workflow, |policies| policies.migrate(state, now, process))
+        self.ask(Role::Workflow, Binding::InForce, |policies| policies.migrate(state, now, process))
     }
 
     fn workflow(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         scope: MemoryScope,
         question: &workflow::Question,
     ) -> Asked<workflow::Outcome> {
-        self.ask(Role::Workflow, |policies| policies.workflow(state, scope, question))
+        self.ask(Role::Workflow, binding, |policies| policies.workflow(binding, state, scope, question))
     }
 }

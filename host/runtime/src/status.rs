@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use muster_kernel::role::Binding;
 use muster_kernel::{Digest, DistrictId, Role, State, snapshot};
 
 /// A policy in force.
@@ -50,7 +51,7 @@ pub(crate) fn status_of(
     id: &DistrictId,
     state: &State,
     fallbacks: &BTreeMap<Role, u64>,
-    unloaded: &BTreeMap<Role, String>,
+    unloaded: &BTreeMap<(Role, Binding), String>,
     waiting: usize,
     reload_problem: Option<String>,
     digest: bool,
@@ -62,7 +63,7 @@ pub(crate) fn status_of(
         package: activation.package,
         settings: activation.settings,
         fallbacks: fallbacks.get(&activation.role).copied().unwrap_or(0),
-        problem: unloaded.get(&activation.role).cloned(),
+        problem: unloaded.get(&(activation.role, Binding::InForce)).cloned(),
     });
     DistrictStatus {
         id: id.clone(),

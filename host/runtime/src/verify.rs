@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, bounded};
 use muster_kernel::record::{Cause, Entry, Fact};
 use muster_kernel::step::{Input, step};
-use muster_kernel::{Digest, DistrictId, Role, State, fold};
+use muster_kernel::{Digest, DistrictId, State, fold};
 use muster_sandbox::PolicySet;
 use muster_store::Journal;
 
+use crate::bindings;
 use crate::open::{OpenError, Parts};
 use crate::recorded::Recorded;
 
@@ -212,10 +213,8 @@ impl Verifier {
     fn stretch(&self, district: &DistrictId, stretch: Stretch, progress: &Progress) -> Result<Verified, OpenError> {
         let Stretch { state, from, to } = stretch;
         let mut verified = Verified::default();
-        let mut policies = PolicySet::new(self.parts.workshop.engine().clone());
-        for (role, activation) in &state.core.policies {
-            self.bind(&mut policies, *role, activation)?;
-        }
+        let none = PolicySet::new(self.parts.workshop.engine().clone());
+        let mut policies = self.follow(&none, &state)?;
         let mut state = Arc::new(state);
         for record in self.parts.journal.read(district.as_str(), from) {
             let record = record?;
@@ -231,8 +230,8 @@ impl Verifier {
                 verified.divergence = Some(divergence(&entry, &record.payload, &decided.payload));
                 break;
             }
-            if let Cause::Activation(activation) = &entry.cause {
-                self.bind(&mut policies, activation.role, activation)?;
+            if bindings::are_changed_by(&entry) {
+                policies = self.follow(&policies, &state)?;
             }
             verified.entries += 1;
             progress.entries.fetch_add(1, Ordering::Relaxed);
@@ -240,14 +239,13 @@ impl Verifier {
         Ok(verified)
     }
 
-    fn bind(
-        &self,
-        policies: &mut PolicySet,
-        role: Role,
-        activation: &muster_kernel::record::Activation,
-    ) -> Result<(), OpenError> {
-        policies.bind(role, self.parts.from_vault(activation)?);
-        Ok(())
+    /// What the state says is bound. All of it must be there: what cannot be asked again proves nothing.
+    fn follow(&self, policies: &PolicySet, state: &State) -> Result<PolicySet, OpenError> {
+        let mut missing = None;
+        let followed = bindings::follow(policies, state, |_, _, activation| {
+            self.parts.from_vault(activation).map_err(|error| missing = missing.take().or(Some(error))).ok()
+        });
+        missing.map_or(Ok(followed), Err)
     }
 }
 
@@ -275,6 +273,7 @@ fn input_of(entry: &Entry) -> Input {
         Cause::Timer { .. } => Input::Timer,
         Cause::Activation(activation) => Input::Activate(activation.clone()),
         Cause::Migration => Input::Migrate,
+        Cause::Withdrawal(withdrawal) => Input::Withdraw(withdrawal.clone()),
         Cause::Charter { digest } => {
             let charter = entry.facts.iter().find_map(|fact| match fact {
                 Fact::CharterActivated { charter } => Some(charter.clone()),
@@ -309,6 +308,7 @@ fn divergence(entry: &Entry, then: &[u8], now: &[u8]) -> Divergence {
         Cause::Charter { .. } => "charter".into(),
         Cause::Activation(activation) => format!("activation of {} for {}", activation.name, activation.role),
         Cause::Migration => "migration of processes".into(),
+        Cause::Withdrawal(withdrawal) => format!("withdrawal of {}", withdrawal.package.short()),
     };
     Divergence { seq: entry.seq, cause, policy: (!named.is_empty()).then_some(named), field, then, now }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use muster_kernel::act::{Because, Effect};
 use muster_kernel::role::{
-    Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
+    Asked, Binding, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage,
+    workflow,
 };
 use muster_kernel::settings::Settings;
 use muster_kernel::value::Attribute;
@@ -38,7 +39,7 @@ pub struct Bound {
 #[derive(Clone)]
 pub struct PolicySet {
     engine: Engine,
-    bound: BTreeMap<Role, Bound>,
+    bound: BTreeMap<(Role, Binding), Bound>,
 }
 
 impl PolicySet {
@@ -49,24 +50,40 @@ impl PolicySet {
 
     /// Binds a program to a role, in place of what was bound.
     pub fn bind(&mut self, role: Role, bound: Bound) {
-        self.bound.insert(role, bound);
+        self.bind_as(role, Binding::InForce, bound);
+    }
+
+    /// Binds a program to a place beside or behind the policy in force.
+    pub fn bind_as(&mut self, role: Role, binding: Binding, bound: Bound) {
+        self.bound.insert((role, binding), bound);
     }
 
     /// What is bound to a role.
     pub fn bound(&self, role: Role) -> Option<&Bound> {
-        self.bound.get(&role)
+        self.bound.get(&(role, Binding::InForce))
+    }
+
+    /// Everything that is bound.
+    pub fn all_bound(&self) -> impl Iterator<Item = (Role, Binding, &Bound)> {
+        self.bound.iter().map(|((role, binding), bound)| (*role, *binding, bound))
+    }
+
+    /// The same engine with other programs bound.
+    #[must_use]
+    pub fn rebound(&self, bound: BTreeMap<(Role, Binding), Bound>) -> Self {
+        Self { engine: self.engine.clone(), bound }
     }
 
     /// One call: a fresh instance, the question in, the answer out, everything counted.
     fn call<T>(
         &self,
-        role: Role,
+        (role, binding): (Role, Binding),
         state: &Arc<State>,
         now: Instant,
         scope: MemoryScope,
         ask: impl FnOnce(&mut Store<Context>, &Instance, &Program) -> Option<wasmtime::Result<T>>,
     ) -> Asked<T> {
-        let Some(bound) = self.bound.get(&role) else { return unbound(role) };
+        let Some(bound) = self.bound.get(&(role, binding)) else { return unbound(role, binding) };
         let limits = self.engine.limits;
         let settings = Arc::clone(&bound.settings);
         let context = Context::new(Arc::clone(state), settings, now, role, scope, bound.granted, limits);
@@ -102,6 +119,7 @@ impl PolicySet {
                 fuel,
                 failure,
                 detail,
+                binding,
             },
             memory: context.memory,
             log: context.lines,
@@ -109,8 +127,9 @@ impl PolicySet {
     }
 }
 
-fn unbound<T>(role: Role) -> Asked<T> {
-    let call = Call { role, package: None, settings: None, fuel: 0, failure: Some(Failure::Unbound), detail: None };
+fn unbound<T>(role: Role, binding: Binding) -> Asked<T> {
+    let failure = Some(Failure::Unbound);
+    let call = Call { role, package: None, settings: None, fuel: 0, failure, detail: None, binding };
     Asked { answer: Err(Failure::Unbound), call, memory: Vec::new(), log: Vec::new() }
 }
 
@@ -170,8 +189,8 @@ fn first_line(error: &wasmtime::Error) -> String {
 }
 
 impl Policies for PolicySet {
-    fn triage(&mut self, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
-        self.call(Role::Triage, state, question.now, None, |store, instance, program| {
+    fn triage(&mut self, binding: Binding, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
+        self.call((Role::Triage, binding), state, question.now, None, |store, instance, program| {
             let guest = program.indices.triage.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_classify(store, &question.wit())).map(Kernel::kernel))
         })
@@ -179,18 +198,24 @@ impl Policies for PolicySet {
 
     fn escalation(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         scope: MemoryScope,
         question: &escalation::Question,
     ) -> Asked<Vec<Effect>> {
-        self.call(Role::Escalation, state, question.now, scope, |store, instance, program| {
+        self.call((Role::Escalation, binding), state, question.now, scope, |store, instance, program| {
             let guest = program.indices.escalation.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_assess(store, &question.wit())).map(answer_lists::effects))
         })
     }
 
-    fn discretion(&mut self, state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer> {
-        self.call(Role::Discretion, state, question.now, None, |store, instance, program| {
+    fn discretion(
+        &mut self,
+        binding: Binding,
+        state: &Arc<State>,
+        question: &discretion::Question,
+    ) -> Asked<discretion::Answer> {
+        self.call((Role::Discretion, binding), state, question.now, None, |store, instance, program| {
             let guest = program.indices.discretion.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_rule(store, &question.wit())).map(Kernel::kernel))
         })
@@ -198,11 +223,12 @@ impl Policies for PolicySet {
 
     fn incentives(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         now: Instant,
         service: &incentives::Service,
     ) -> Asked<Vec<incentives::Award>> {
-        self.call(Role::Incentives, state, now, None, |store, instance, program| {
+        self.call((Role::Incentives, binding), state, now, None, |store, instance, program| {
             let guest = program.indices.incentives.as_ref()?.load(&mut *store, instance);
             Some(
                 guest
@@ -214,10 +240,11 @@ impl Policies for PolicySet {
 
     fn oversight(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         question: &oversight::Question,
     ) -> Asked<Vec<oversight::ReasonedFinding>> {
-        self.call(Role::Oversight, state, question.now, None, |store, instance, program| {
+        self.call((Role::Oversight, binding), state, question.now, None, |store, instance, program| {
             let guest = program.indices.oversight.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_inspect(store, &question.wit())).map(answer_lists::findings))
         })
@@ -229,7 +256,7 @@ impl Policies for PolicySet {
         now: Instant,
         process: &workflow::Process,
     ) -> Asked<Result<Vec<Attribute>, Because>> {
-        self.call(Role::Workflow, state, now, None, |store, instance, program| {
+        self.call((Role::Workflow, Binding::InForce), state, now, None, |store, instance, program| {
             let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_migrate(store, &process.wit())).map(answer_lists::migrated))
         })
@@ -237,11 +264,12 @@ impl Policies for PolicySet {
 
     fn workflow(
         &mut self,
+        binding: Binding,
         state: &Arc<State>,
         scope: MemoryScope,
         question: &workflow::Question,
     ) -> Asked<workflow::Outcome> {
-        self.call(Role::Workflow, state, question.now, scope, |store, instance, program| {
+        self.call((Role::Workflow, binding), state, question.now, scope, |store, instance, program| {
             let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
             Some(guest.and_then(|guest| guest.call_step(store, &question.wit())).map(Kernel::kernel))
         })

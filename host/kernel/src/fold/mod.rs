@@ -10,6 +10,7 @@ mod index;
 mod level;
 mod measure;
 mod money;
+mod policy;
 mod record;
 mod timers;
 
@@ -19,6 +20,7 @@ use crate::{Digest, FindingStatus, Instant};
 
 pub(crate) use callout::ladder as callout_ladder;
 pub use index::rebuild as rebuild_index;
+pub(crate) use policy::is_failing;
 
 /// What a fact needs to know of the entry it stands in.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ pub fn fold(state: &mut State, entry: &Entry, hash: Digest) {
         apply(state, moment, fact);
     }
     let repeated = matches!(entry.facts.first(), Some(Fact::EventDuplicate { .. }));
-    seal(state, moment, &entry.cause, repeated, hash);
+    seal(state, moment, entry, repeated, hash);
 }
 
 /// What an entry's cause alone changes, before its facts: a timer that fired is gone.
@@ -49,11 +51,12 @@ pub(crate) fn begin(state: &mut State, cause: &Cause) {
 }
 
 /// What the entry as a whole changes, after its facts: the head of the chain and the event's identity.
-pub(crate) fn seal(state: &mut State, moment: Moment, cause: &Cause, repeated: bool, hash: Digest) {
+pub(crate) fn seal(state: &mut State, moment: Moment, entry: &Entry, repeated: bool, hash: Digest) {
     state.core.seq = moment.seq;
     state.core.head = hash;
     state.core.now = moment.at;
-    if let (Cause::Event(event), false) = (cause, repeated) {
+    policy::count(state, &entry.calls);
+    if let (Cause::Event(event), false) = (&entry.cause, repeated) {
         let identity = Identity { seq: moment.seq, hash, recorded: moment.at };
         let number = identity_of(&event.source, &event.id);
         state.identities.put(number, identity);
@@ -82,8 +85,11 @@ fn forget_old_identities(state: &mut State, now: Instant) {
 pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
     match fact {
         Fact::CharterActivated { charter } => record::charter_activated(state, moment, charter),
-        Fact::PolicyActivated { activation, .. } => {
-            state.core.policies.insert(activation.role, activation.clone());
+        Fact::PolicyActivated { activation, .. } => policy::activated(state, moment, activation),
+        Fact::PolicyFailed { role, failure, binding, .. } => policy::failed(state, moment, *role, *failure, *binding),
+        Fact::PolicyDemoted { role, binding, package, .. } => policy::demoted(state, moment, *role, *binding, *package),
+        Fact::CandidateCompared { role, failure, differences, .. } => {
+            policy::compared(state, *role, failure.is_some(), !differences.is_empty());
         }
         Fact::EventPlaced { incident, group, .. } => {
             incident::placed(state, moment, incident.as_ref(), group.as_ref());
@@ -183,8 +189,7 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
             timers::remove(state, &timers::policy(incident.as_ref(), *role, key));
         }
         Fact::MemorySet { incident, role, key, value } => record::memory(state, incident, *role, key, value),
-        Fact::PolicyFailed { .. }
-        | Fact::EventDuplicate { .. }
+        Fact::EventDuplicate { .. }
         | Fact::EventRefused { .. }
         | Fact::ProposalRefused { .. }
         | Fact::MeasureEffective { .. }

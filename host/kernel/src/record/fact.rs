@@ -16,10 +16,11 @@ use crate::act::{
     ResourceLine, ResourceOrder, Rung, SpendRequest, TaskOrder, Warning,
 };
 use crate::charter::Charter;
-use crate::role::Failure;
+use crate::compare::Difference;
 use crate::role::discretion::LimitUse;
 use crate::role::incentives::{Award, Service};
 use crate::role::workflow::Wait;
+use crate::role::{Binding, Failure};
 use crate::value::{Attribute, Value};
 use crate::{
     AwardId, AwardStatus, CalloutId, CaseId, Currency, Digest, FeedbackClass, FindingId, FindingStatus, GrantId,
@@ -54,7 +55,33 @@ facts! {
     /// A policy answers for a role from the next event on.
     PolicyActivated = "policy.activated" { activation: Activation, previous: Option<Digest> },
     /// A policy failed; the fallback answered.
-    PolicyFailed = "policy.failed" { role: Role, failure: Failure, fallback: Fallback, because: Because },
+    PolicyFailed = "policy.failed" {
+        role: Role,
+        failure: Failure,
+        fallback: Fallback,
+        because: Because,
+        /// Which of the role's policies failed.
+        #[serde(default, skip_serializing_if = "Binding::is_in_force")]
+        binding: Binding,
+    },
+    /// A policy lost its place: the one named answers from the next event on.
+    PolicyDemoted = "policy.demoted" {
+        role: Role,
+        binding: Binding,
+        package: Digest,
+        /// What takes its place, when something does.
+        to: Option<Digest>,
+        because: Because,
+    },
+    /// A policy on trial was asked what the policy in force was asked.
+    CandidateCompared = "candidate.compared" {
+        role: Role,
+        package: Digest,
+        /// How it failed to answer.
+        failure: Option<Failure>,
+        /// Where its answer differs, at most [`DIFFERENCES_MAX`](crate::compare::DIFFERENCES_MAX); empty: nowhere.
+        differences: Vec<Difference>,
+    },
 
     /// The event had been received before; nothing changed.
     EventDuplicate = "event.duplicate" { first: u64 },

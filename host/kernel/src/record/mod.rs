@@ -12,8 +12,10 @@ use crate::act::{Because, Party};
 use crate::role::Call;
 use crate::{Digest, DistrictId, Event, IncidentId, Instant, Role};
 
+mod activation;
 mod fact;
 
+pub use activation::{Activation, BacktestSummary, CallLimits, Evidence, Exception, Signer, Terms};
 pub use fact::Fact;
 
 /// The version of the entry format. Readers refuse a higher one.
@@ -62,23 +64,23 @@ pub enum Cause {
     Activation(Activation),
     /// Running processes are carried over to the workflow policy that is bound now.
     Migration,
+    /// A package may not answer any more.
+    Withdrawal(Withdrawal),
 }
 
-/// A policy bound to a role.
+/// A package that may not answer any more: revoked, or a trial that a person ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Activation {
-    /// The role.
-    pub role: Role,
-    /// The package's id, for instance `ref/escalation`.
-    pub name: String,
-    /// The package's version.
-    pub version: String,
+pub struct Withdrawal {
     /// Digest of the package's exact bytes.
     pub package: Digest,
-    /// Digest of the settings' exact bytes.
-    pub settings: Digest,
-    /// The engine that counts its fuel.
-    pub engine: String,
+    /// The role; absent: every role it is bound to.
+    pub role: Option<Role>,
+    /// True when only a trial of it ends.
+    pub trial_only: bool,
+    /// Who said so.
+    pub by: String,
+    /// Why.
+    pub because: Because,
 }
 
 /// A called party in a call-out that was issued.
@@ -180,6 +182,12 @@ pub enum PairKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
+    /// The policy in force: it was the candidate on trial that failed.
+    InForce,
+    /// The last one that answered without failing.
+    LastKnownGood,
+    /// The certified baseline.
+    Baseline,
     /// The host's built-in rule.
     BuiltIn,
     /// A person must decide; the host put it before one.
@@ -205,6 +213,9 @@ pub struct Receipt {
     pub facts: BTreeMap<String, u32>,
     /// Which package answered for each role that was asked, by digest; `fallback` when the host answered instead.
     pub answered: BTreeMap<Role, String>,
+    /// Where something else than the policy in force answered: which rung of the fallback ladder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fallbacks: BTreeMap<Role, Fallback>,
 }
 
 impl Entry {

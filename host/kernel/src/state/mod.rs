@@ -9,17 +9,21 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 mod answer;
+mod standby;
 
 pub use answer::{
     AwardState, Case, Command, Freeze, GrantRequest, Offer, OfferStatus, Override, Pair, ProcessState, Pulse,
     Reputation, RequestLine, ResourceRequest,
 };
 
+pub use standby::{HISTORY_MAX, Health, Past, RECENT_FAILURES_MAX, Standby, Trial};
+
 use crate::act::{
     CalloutOrder, Figure, FindingOrder, Measure, Party, ReportDuty, Rung, SpendRequest, TaskOrder, Warning,
 };
 use crate::charter::Charter;
 use crate::record::{Activation, CalledParty, CalloutStep, SpendVerdict};
+use crate::role::Binding;
 use crate::role::incentives::Service;
 use crate::table::Table;
 use crate::value::{Attribute, Value};
@@ -385,6 +389,8 @@ pub enum TimerPurpose {
     },
     /// A watch ends.
     Watch(WatchId),
+    /// A policy that was let in for a time only must go.
+    PolicyExpiry(Role),
     /// A policy's own timer.
     Policy {
         /// The role that set it.
@@ -433,9 +439,67 @@ pub struct Core {
     /// Its instant.
     pub now: Instant,
     /// The charter in force.
+    #[serde(with = "as_json")]
     pub charter: Option<Charter>,
     /// The policies in force.
+    #[serde(with = "as_json")]
     pub policies: BTreeMap<Role, Activation>,
+    /// What stands beside and behind them.
+    #[serde(with = "as_json")]
+    pub standby: BTreeMap<Role, Standby>,
+    /// What came into force last by way of the district's folder, by role: package and settings. As long as the folder
+    /// says so, it asks for nothing, whatever people activated since.
+    pub folder: BTreeMap<Role, (Digest, Digest)>,
+}
+
+impl Core {
+    /// The activation behind a binding of a role.
+    pub fn activation(&self, role: Role, binding: Binding) -> Option<&Activation> {
+        let standby = self.standby.get(&role);
+        match binding {
+            Binding::InForce => self.policies.get(&role),
+            Binding::Candidate => standby?.trial.as_ref().map(|trial| &trial.activation),
+            Binding::LastKnownGood => standby?.last_known_good.as_ref(),
+            Binding::Baseline => standby?.baseline.as_ref(),
+            Binding::Former(package) => standby?.former.iter().rev().find(|former| former.package == package),
+        }
+    }
+
+    /// Every activation that may be asked, with its role and binding.
+    pub fn bindings(&self) -> impl Iterator<Item = (Role, Binding, &Activation)> {
+        Role::ALL.iter().copied().flat_map(move |role| {
+            let former = self.standby.get(&role).map(|standby| standby.former.as_slice()).unwrap_or_default();
+            let former = former.iter().map(|former| Binding::Former(former.package));
+            let fixed = [Binding::InForce, Binding::Candidate, Binding::LastKnownGood, Binding::Baseline];
+            let bindings = fixed.into_iter().chain(former);
+            bindings.filter_map(move |binding| Some((role, binding, self.activation(role, binding)?)))
+        })
+    }
+
+    /// Who takes the place of the policy in force when it goes: the last known good one, else the certified baseline.
+    pub fn next_in_line(&self, role: Role) -> Option<&Activation> {
+        let standby = self.standby.get(&role)?;
+        let in_force = self.policies.get(&role);
+        let other = |next: &&Activation| in_force.is_none_or(|in_force| !in_force.runs_as(next));
+        standby.last_known_good.as_ref().or(standby.baseline.as_ref().filter(other))
+    }
+}
+
+/// Values whose absent fields are left out stand as JSON in the view's rows, whose own encoding cannot leave out any.
+mod as_json {
+    use alloc::string::String;
+
+    use serde::de::{DeserializeOwned, Error as _};
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&serde_json::to_string(value).map_err(S::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        serde_json::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// What can be found quickly. Follows from the tables; never stored.

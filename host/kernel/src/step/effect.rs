@@ -14,6 +14,7 @@ use crate::{Event, Role, WatchId, facts, roster};
 
 /// The most effects that one answer may hold. A real decision has some tens; more is a fault of the policy.
 const EFFECTS_MAX: usize = 1_024;
+const EFFECTS_OVER: usize = EFFECTS_MAX + 1;
 
 /// The most incidents that one regular inspection looks at.
 const INSPECTED_MAX: usize = 64;
@@ -31,14 +32,18 @@ impl Deciding<'_> {
             matter: self.matter(located.watch.as_ref()),
         };
         let scope = self.incident.clone();
-        let asked = self.policies.escalation(self.state, scope, &question);
-        match self.asked(Role::Escalation, asked) {
-            Ok(effects) if effects.len() > EFFECTS_MAX => {
-                self.escalation_fallback(&node, Some(Failure::TooLarge));
-            }
-            Ok(effects) if !self.all_nodes_known(&effects) => self.escalation_fallback(&node, None),
+        let answer = self.ask(
+            Role::Escalation,
+            &mut |policies, binding, state| policies.escalation(binding, state, scope.clone(), &question),
+            |deciding, effects: &Vec<Effect>| match effects.len() {
+                EFFECTS_OVER.. => Err(Some(Failure::TooLarge)),
+                _ if deciding.all_nodes_known(effects) => Ok(()),
+                _ => Err(None),
+            },
+        );
+        match answer {
             Ok(effects) => effects.into_iter().for_each(|effect| self.enact(effect)),
-            Err(failure) => self.escalation_fallback(&node, Some(failure)),
+            Err(failure) => self.escalation_fallback(&node, failure),
         }
     }
 
@@ -190,14 +195,18 @@ impl Deciding<'_> {
     }
 
     fn ask_oversight(&mut self, question: &oversight::Question) {
-        let asked = self.policies.oversight(self.state, question);
-        match self.asked(Role::Oversight, asked) {
+        let answer = self.ask(
+            Role::Oversight,
+            &mut |policies, binding, state| policies.oversight(binding, state, question),
+            |_, _: &Vec<oversight::ReasonedFinding>| Ok(()),
+        );
+        match answer {
             Ok(findings) => {
                 for found in findings.into_iter().take(EFFECTS_MAX) {
                     self.finding(self.incident.clone(), found.finding, found.because);
                 }
             }
-            Err(failure) => self.policy_failed(Role::Oversight, Some(failure), crate::record::Fallback::Later),
+            Err(failure) => self.policy_failed(Role::Oversight, failure, crate::record::Fallback::Later),
         }
     }
 

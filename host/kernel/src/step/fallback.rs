@@ -23,12 +23,21 @@ impl Deciding<'_> {
     /// Says that a policy failed and which rung answered.
     pub(super) fn policy_failed(&mut self, role: Role, failure: Option<Failure>, fallback: Fallback) {
         let (failure, chinese, english) = describe(failure);
+        let (answered_zh, answered_en) = match fallback {
+            Fallback::InForce => ("灰度候选失败,由现行版本作答", "the candidate failed and the one in force answered"),
+            Fallback::LastKnownGood => ("由上一可用版本作答", "the last known good one answered"),
+            Fallback::Baseline => ("由认证基线作答", "the certified baseline answered"),
+            Fallback::BuiltIn | Fallback::HumanQueue | Fallback::Later => {
+                ("由主机兜底规则处置", "the host's fallback answered")
+            }
+        };
         let because = Because::new(
             "host:fallback",
-            format!("{role} 策略未能给出有效答复({chinese}),由主机兜底规则处置"),
-            format!("the {role} policy gave no valid answer ({english}); the host's fallback answered"),
+            format!("{role} 策略未能给出有效答复({chinese}),{answered_zh}"),
+            format!("the {role} policy gave no valid answer ({english}); {answered_en}"),
         );
-        self.record(Fact::PolicyFailed { role, failure, fallback, because });
+        let binding = core::mem::take(&mut self.failed);
+        self.record(Fact::PolicyFailed { role, failure, fallback, because, binding });
     }
 
     /// Answers for triage. `failure` is `None` when the answer named what does not exist.

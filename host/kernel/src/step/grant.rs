@@ -9,6 +9,7 @@ use super::level::required;
 use super::measure::decision;
 use crate::act::{Because, GrantOrder, Party};
 use crate::record::{Fact, Fallback};
+use crate::role::Failure;
 use crate::role::discretion::{Answer, Subject, Verdict};
 use crate::value::{find_instant, find_integer, find_text};
 use crate::{Event, GrantId, Instant, Milliseconds, NodeCode, RequestId, Role, facts, roster};
@@ -257,7 +258,7 @@ impl Deciding<'_> {
                 false
             }
             Err(failure) => {
-                self.policy_failed(Role::Discretion, Some(failure), Fallback::HumanQueue);
+                self.policy_failed(Role::Discretion, failure, Fallback::HumanQueue);
                 false
             }
         }
@@ -311,8 +312,8 @@ impl Deciding<'_> {
         subject: Subject,
         node: &NodeCode,
         proposed: bool,
-    ) -> Result<Answer, crate::role::Failure> {
-        let Some(found) = roster::node(self.state, node.as_str()) else { return Err(crate::role::Failure::Invalid) };
+    ) -> Result<Answer, Option<Failure>> {
+        let Some(found) = roster::node(self.state, node.as_str()) else { return Err(Some(Failure::Invalid)) };
         let incident =
             self.incident.as_ref().and_then(|id| Some(facts::view(self.state, id, self.state.incidents.get(id)?)));
         let question = crate::role::discretion::Question {
@@ -323,8 +324,11 @@ impl Deciding<'_> {
             incident,
             proposed,
         };
-        let asked = self.policies.discretion(self.state, &question);
-        self.asked(Role::Discretion, asked)
+        self.ask(
+            Role::Discretion,
+            &mut |policies, binding, state| policies.discretion(binding, state, &question),
+            |_, _: &Answer| Ok(()),
+        )
     }
 
     pub(super) fn grant_expired(&mut self, grant: &GrantId) {

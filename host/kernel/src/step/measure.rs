@@ -48,7 +48,7 @@ impl Deciding<'_> {
         let allowed = match &ruled {
             Ok(answer) => matches!(answer.verdict, Verdict::Allow | Verdict::AllowWith(_)),
             Err(failure) => {
-                self.policy_failed(Role::Discretion, Some(*failure), Fallback::HumanQueue);
+                self.policy_failed(Role::Discretion, *failure, Fallback::HumanQueue);
                 false
             }
         };

@@ -5,7 +5,9 @@
 //!
 //! One file per theme; this one is the table of contents.
 
+mod activation;
 mod answer;
+mod ask;
 mod callout;
 mod callout_answer;
 mod callout_match;
@@ -37,8 +39,8 @@ use alloc::vec::Vec;
 use crate::act::Because;
 use crate::charter::Charter;
 use crate::fold::{self, Moment};
-use crate::record::{Activation, Cause, ENTRY_VERSION, Entry, Fact, Receipt};
-use crate::role::{Asked, Call, LogLine, Policies, escalation};
+use crate::record::{Activation, Cause, ENTRY_VERSION, Entry, Fact, Fallback, Receipt, Withdrawal};
+use crate::role::{Binding, Call, LogLine, Policies, escalation};
 use crate::value::Value;
 use crate::{Digest, DistrictId, Event, IncidentId, Instant, Role, State, facts, roster};
 
@@ -63,6 +65,8 @@ pub enum Input {
     Activate(Activation),
     /// Running processes are carried over to the workflow policy that is bound now.
     Migrate,
+    /// A package may not answer any more.
+    Withdraw(Withdrawal),
 }
 
 /// One decision.
@@ -99,8 +103,11 @@ pub fn step(state: &mut Arc<State>, now: Instant, input: Input, policies: &mut d
         issued: 0,
         incident: None,
         first: None,
+        failed: Binding::InForce,
+        place: String::new(),
     };
     deciding.run(task);
+    deciding.review_policies();
     deciding.finish(cause)
 }
 
@@ -111,6 +118,7 @@ enum Task {
     Charter(Box<Charter>),
     Activate(Activation),
     Migrate,
+    Withdraw(Withdrawal),
 }
 
 fn prepare(state: &State, at: Instant, input: Input) -> (Cause, Task) {
@@ -130,6 +138,7 @@ fn prepare(state: &State, at: Instant, input: Input) -> (Cause, Task) {
         Input::Charter { charter, digest } => (Cause::Charter { digest }, Task::Charter(charter)),
         Input::Migrate => (Cause::Migration, Task::Migrate),
         Input::Activate(activation) => (Cause::Activation(activation.clone()), Task::Activate(activation)),
+        Input::Withdraw(withdrawal) => (Cause::Withdrawal(withdrawal.clone()), Task::Withdraw(withdrawal)),
     }
 }
 
@@ -147,6 +156,10 @@ struct Deciding<'a> {
     incident: Option<IncidentId>,
     /// For a duplicate: position and hash of the first time.
     first: Option<(u64, Digest)>,
+    /// Which of a role's policies failed last.
+    failed: Binding,
+    /// Where it happened, as the sender says.
+    place: String,
 }
 
 impl Deciding<'_> {
@@ -160,14 +173,13 @@ impl Deciding<'_> {
                 self.record(Fact::CharterActivated { charter: charter.clone() });
                 self.fill_pots(&charter);
             }
-            Task::Activate(activation) => {
-                let previous = self.state.core.policies.get(&activation.role).map(|before| before.package);
-                self.record(Fact::PolicyActivated { activation, previous });
-            }
+            Task::Activate(activation) => self.activate(activation),
+            Task::Withdraw(withdrawal) => self.withdraw(&withdrawal),
         }
     }
 
     fn event(&mut self, event: &Event) {
+        self.place.clone_from(&event.place);
         if let Some(identity) = self.state.identity(&event.source, &event.id).copied() {
             self.first = Some((identity.seq, identity.hash));
             self.record(Fact::EventDuplicate { first: identity.seq });
@@ -291,20 +303,6 @@ impl Deciding<'_> {
         instant.to_local_text(self.state.charter().map_or(0, |charter| charter.utc_offset_seconds))
     }
 
-    /// Keeps what is recorded of a call and hands on its answer.
-    fn asked<T>(&mut self, role: Role, asked: Asked<T>) -> Result<T, crate::role::Failure> {
-        self.log.extend(asked.log.into_iter().map(|line| (role, line)));
-        if let (Some(incident), Ok(_)) = (self.incident.clone(), &asked.answer) {
-            for (key, value) in asked.memory {
-                self.remember(&incident, role, key, value);
-            }
-        }
-        if asked.call.package.is_some() {
-            self.calls.push(asked.call);
-        }
-        asked.answer
-    }
-
     fn remember(&mut self, incident: &IncidentId, role: Role, key: String, value: Value) {
         let known = facts::memory(self.state, role, incident, &key).unwrap_or(&Value::Unknown);
         if *known != value {
@@ -325,7 +323,7 @@ impl Deciding<'_> {
         };
         let payload = entry.to_bytes();
         let hash = Digest::of(&payload);
-        fold::seal(Arc::make_mut(self.state), self.moment, &entry.cause, self.first.is_some(), hash);
+        fold::seal(Arc::make_mut(self.state), self.moment, &entry, self.first.is_some(), hash);
         let receipt = receipt(&entry, hash, self.first, self.incident);
         Step { entry, payload, hash, receipt, log: self.log }
     }
@@ -334,15 +332,25 @@ impl Deciding<'_> {
 fn receipt(entry: &Entry, hash: Digest, first: Option<(u64, Digest)>, incident: Option<IncidentId>) -> Receipt {
     let mut kinds = alloc::collections::BTreeMap::<String, u32>::new();
     let mut answered = alloc::collections::BTreeMap::<Role, String>::new();
+    let mut fallbacks = alloc::collections::BTreeMap::<Role, Fallback>::new();
+    let shadowed = entry.facts.iter().filter_map(|fact| match fact {
+        Fact::CandidateCompared { role, .. } => Some(*role),
+        _ => None,
+    });
+    let shadowed: alloc::collections::BTreeSet<Role> = shadowed.collect();
     for call in &entry.calls {
         if let (None, Some(package)) = (call.failure, call.package) {
-            answered.entry(call.role).or_insert_with(|| package.to_string());
+            let answers = call.binding != Binding::Candidate || !shadowed.contains(&call.role);
+            answered.extend(answers.then(|| (call.role, package.to_string())));
         }
     }
     for fact in &entry.facts {
         *kinds.entry(fact.kind().to_string()).or_default() += 1;
-        if let Fact::PolicyFailed { role, .. } = fact {
-            answered.insert(*role, "fallback".to_string());
+        if let Fact::PolicyFailed { role, fallback, .. } = fact {
+            fallbacks.insert(*role, *fallback);
+            if matches!(fallback, Fallback::BuiltIn | Fallback::HumanQueue | Fallback::Later) {
+                answered.insert(*role, "fallback".to_string());
+            }
         }
     }
     let (seq, hash) = first.unwrap_or((entry.seq, hash));
@@ -354,5 +362,6 @@ fn receipt(entry: &Entry, hash: Digest, first: Option<(u64, Digest)>, incident: 
         incident,
         facts: kinds,
         answered,
+        fallbacks,
     }
 }

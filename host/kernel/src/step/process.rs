@@ -5,15 +5,17 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Deciding;
 use crate::act::{Because, ProcessOrder};
-use crate::record::{Fact, Fallback};
-use crate::role::workflow::{Input, Process, Question, Wait};
+use crate::record::{Activation, Fact, Fallback};
+use crate::role::workflow::{Input, Outcome, Process, Question, Wait};
+use crate::role::{Binding, Policies};
 use crate::state::ProcessState;
 use crate::value::Attribute;
-use crate::{Event, ProcessId, Role, facts};
+use crate::{Event, ProcessId, Role, State, facts};
 
 /// How many processes one event may step.
 const STEPS_MAX: usize = 32;
@@ -68,10 +70,17 @@ impl Deciding<'_> {
             input,
             incident,
         };
-        let asked = self.policies.workflow(self.state, row.incident.clone(), &question);
-        match self.asked(Role::Workflow, asked) {
+        let former = self.former_of(&row);
+        let mut ask = |policies: &mut dyn Policies, binding: Binding, state: &Arc<State>| {
+            policies.workflow(binding, state, row.incident.clone(), &question)
+        };
+        let answer = match &former {
+            Some(former) => self.ask_former(Binding::Former(former.package), &mut ask),
+            None => self.ask(Role::Workflow, &mut ask, |_, _: &Outcome| Ok(())),
+        };
+        match answer {
             Ok(outcome) => {
-                let version = self.workflow_version();
+                let version = former.map_or_else(|| self.workflow_version(), |former| former.version);
                 self.record(Fact::ProcessStepped {
                     process: process.clone(),
                     incident: row.incident,
@@ -86,8 +95,18 @@ impl Deciding<'_> {
                     self.enact(effect);
                 }
             }
-            Err(failure) => self.policy_failed(Role::Workflow, Some(failure), Fallback::HumanQueue),
+            Err(failure) => self.policy_failed(Role::Workflow, failure, Fallback::HumanQueue),
         }
+    }
+
+    /// The former policy by whose version a process still runs: one that could not be carried over stays with what wrote
+    /// its state.
+    fn former_of(&self, row: &ProcessState) -> Option<Activation> {
+        if row.version.is_empty() || row.version == self.workflow_version() {
+            return None;
+        }
+        let standby = self.state.core.standby.get(&Role::Workflow)?;
+        standby.former.iter().rev().find(|former| former.version == row.version).cloned()
     }
 
     fn workflow_version(&self) -> String {
@@ -113,8 +132,7 @@ impl Deciding<'_> {
                 version: row.version.clone(),
                 state: row.state.clone(),
             };
-            let asked = self.policies.migrate(self.state, self.moment.at, &copy);
-            let (moved, version, state, because) = match self.asked(Role::Workflow, asked) {
+            let (moved, version, state, because) = match self.ask_to_migrate(&copy) {
                 Ok(Ok(state)) => {
                     let because =
                         Because::new("host:migrated", "流程已迁移到新版本", "carried over to the new version");

@@ -32,9 +32,11 @@ impl Deciding<'_> {
         let candidates = facts::candidates(self.state, event.node.as_str());
         let reputation = self.state.sources.get(&event.source).copied().unwrap_or_default();
         let question = Question { now: self.now(), event: event.clone(), reputation, candidates };
-        let asked = self.policies.triage(self.state, &question);
-        let answer = self.asked(Role::Triage, asked).map_err(Some);
-        let answer = answer.and_then(|answer| self.checked(answer).ok_or(None));
+        let answer = self.ask(
+            Role::Triage,
+            &mut |policies, binding, state| policies.triage(binding, state, &question),
+            |deciding, answer: &Answer| if deciding.exists(answer) { Ok(()) } else { Err(None) },
+        );
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => self.triage_fallback(event, named.as_ref(), &question.candidates, failure),
@@ -59,9 +61,9 @@ impl Deciding<'_> {
         of_callout().or_else(of_request).or_else(of_measure).or_else(of_task)
     }
 
-    /// The answer, if the incident and the nodes it speaks of exist.
-    fn checked(&self, answer: Answer) -> Option<Answer> {
-        let exists = match &answer.placement {
+    /// Whether the incident and the nodes that an answer speaks of exist.
+    fn exists(&self, answer: &Answer) -> bool {
+        match &answer.placement {
             Placement::RecordOnly => true,
             Placement::Attach(id) => self.state.incidents.contains(id),
             Placement::Open(new) => {
@@ -69,8 +71,7 @@ impl Deciding<'_> {
                     && new.parent.as_ref().is_none_or(|parent| self.state.incidents.contains(parent))
             }
             Placement::Watch(new) => roster::exact(self.state, new.node.as_str()).is_some(),
-        };
-        exists.then_some(answer)
+        }
     }
 
     /// Records where an event belongs. An act of a person is placed once it is found valid: what is refused changes

@@ -11,7 +11,7 @@ use super::level::required;
 use super::sense::Located;
 use crate::act::Because;
 use crate::record::{Fact, Fallback};
-use crate::role::incentives::Service;
+use crate::role::incentives::{Award, Service};
 use crate::value::{Value, find, find_integer, find_text};
 use crate::{Event, Role, calendar, facts};
 
@@ -61,14 +61,19 @@ impl Deciding<'_> {
             settled_today: self.state.settled.get(&(team, day)).copied().unwrap_or_default(),
             ..begun
         };
-        let asked = self.policies.incentives(self.state, self.moment.at, &service);
-        match self.asked(Role::Incentives, asked) {
+        let now = self.moment.at;
+        let answer = self.ask(
+            Role::Incentives,
+            &mut |policies, binding, state| policies.incentives(binding, state, now, &service),
+            |_, _: &Vec<Award>| Ok(()),
+        );
+        match answer {
             Ok(awards) => {
                 let incident = located.incident.clone();
                 self.record(Fact::ServiceSettled { incident, service: service.clone(), awards: awards.clone() });
                 self.book_awards(located.incident.as_ref(), &service, &awards);
             }
-            Err(failure) => self.policy_failed(Role::Incentives, Some(failure), Fallback::Later),
+            Err(failure) => self.policy_failed(Role::Incentives, failure, Fallback::Later),
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Deciding<'_> {
         let fact = match ruled {
             Ok(answer) => self.ruled(event, request, answer, ceiling),
             Err(failure) => {
-                self.policy_failed(Role::Discretion, Some(failure), Fallback::HumanQueue);
+                self.policy_failed(Role::Discretion, failure, Fallback::HumanQueue);
                 self.closed(event, request)
             }
         };

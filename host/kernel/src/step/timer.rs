@@ -27,6 +27,7 @@ impl Deciding<'_> {
             TimerPurpose::Grant(grant) => self.grant_expired(&grant),
             TimerPurpose::Approval(spend) => self.approval_overdue(&spend, due),
             TimerPurpose::Watch(watch) => self.watch_over(watch),
+            TimerPurpose::PolicyExpiry(role) => self.policy_expired(role),
             TimerPurpose::Feedback(case) => self.feedback_overdue(&case),
             TimerPurpose::Pair(pair) => self.pair_overdue(&pair),
             TimerPurpose::Offer(offer) => self.offer_expired(&offer),
