@@ -41,7 +41,7 @@ fn sandboxed(folder: &Folder) -> PolicySet {
         let granted = program.imports().and(Capabilities::all());
         let settings = Arc::new(files.settings.clone());
         let (package, settings_digest) = (files.package.digest, files.settings_digest);
-        policies.bind(*role, Bound { program, package, settings, settings_digest, granted });
+        policies.bind(*role, Bound { program, package, settings, settings_digest, granted, limits: Limits::STANDARD });
     }
     policies
 }

@@ -203,6 +203,7 @@ impl Parts {
             settings: Arc::new(settings),
             settings_digest: activation.settings,
             granted,
+            limits: self.workshop.engine().limits(),
         })
     }
 
@@ -241,7 +242,14 @@ impl Parts {
             engine: self.workshop.engine().identity().into(),
         };
         let settings = Arc::new(files.settings.clone());
-        let bound = Bound { program, package: *digest, settings, settings_digest: files.settings_digest, granted };
+        let bound = Bound {
+            program,
+            package: *digest,
+            settings,
+            settings_digest: files.settings_digest,
+            granted,
+            limits: self.workshop.engine().limits(),
+        };
         Ok(Install { activation, bound })
     }
 }
