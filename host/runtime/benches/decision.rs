@@ -11,7 +11,8 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use muster_kernel::act::{Because, Effect};
 use muster_kernel::role::{
-    Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
+    Asked, Binding, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage,
+    workflow,
 };
 use muster_kernel::step::{Input, Step, step};
 use muster_kernel::value::Attribute;
@@ -41,7 +42,7 @@ fn sandboxed(folder: &Folder) -> PolicySet {
         let granted = program.imports().and(Capabilities::all());
         let settings = Arc::new(files.settings.clone());
         let (package, settings_digest) = (files.package.digest, files.settings_digest);
-        policies.bind(*role, Bound { program, package, settings, settings_digest, granted });
+        policies.bind(*role, Bound { program, package, settings, settings_digest, granted, limits: Limits::STANDARD });
     }
     policies
 }
@@ -50,12 +51,20 @@ fn sandboxed(folder: &Folder) -> PolicySet {
 struct Native;
 
 fn at_once<T>(role: Role, answer: T) -> Asked<T> {
-    let call = Call { role, package: Some(Digest::ZERO), settings: None, fuel: 0, failure: None, detail: None };
+    let call = Call {
+        role,
+        package: Some(Digest::ZERO),
+        settings: None,
+        fuel: 0,
+        failure: None,
+        detail: None,
+        binding: Binding::InForce,
+    };
     Asked { answer: Ok(answer), call, memory: Vec::new(), log: Vec::new() }
 }
 
 impl Policies for Native {
-    fn triage(&mut self, _: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
+    fn triage(&mut self, _: Binding, _: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
         let placement = match question.candidates.first() {
             Some(incident) => triage::Placement::Attach(incident.id.clone()),
             None => triage::Placement::RecordOnly,
@@ -66,18 +75,35 @@ impl Policies for Native {
             triage::Answer { placement, classification: "ponding".into(), group: None, tags: Vec::new(), because },
         )
     }
-    fn escalation(&mut self, _: &Arc<State>, _: MemoryScope, _: &escalation::Question) -> Asked<Vec<Effect>> {
+    fn escalation(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: MemoryScope,
+        _: &escalation::Question,
+    ) -> Asked<Vec<Effect>> {
         at_once(Role::Escalation, Vec::new())
     }
-    fn discretion(&mut self, _: &Arc<State>, _: &discretion::Question) -> Asked<discretion::Answer> {
+    fn discretion(&mut self, _: Binding, _: &Arc<State>, _: &discretion::Question) -> Asked<discretion::Answer> {
         let because = Because::new("D", "可以", "yes");
         let verdict = discretion::Verdict::Allow;
         at_once(Role::Discretion, discretion::Answer { verdict, limits: Vec::new(), because })
     }
-    fn incentives(&mut self, _: &Arc<State>, _: Instant, _: &incentives::Service) -> Asked<Vec<incentives::Award>> {
+    fn incentives(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: Instant,
+        _: &incentives::Service,
+    ) -> Asked<Vec<incentives::Award>> {
         at_once(Role::Incentives, Vec::new())
     }
-    fn oversight(&mut self, _: &Arc<State>, _: &oversight::Question) -> Asked<Vec<oversight::ReasonedFinding>> {
+    fn oversight(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: &oversight::Question,
+    ) -> Asked<Vec<oversight::ReasonedFinding>> {
         at_once(Role::Oversight, Vec::new())
     }
     fn migrate(
@@ -88,7 +114,13 @@ impl Policies for Native {
     ) -> Asked<Result<Vec<Attribute>, Because>> {
         at_once(Role::Workflow, Ok(process.state.clone()))
     }
-    fn workflow(&mut self, _: &Arc<State>, _: MemoryScope, _: &workflow::Question) -> Asked<workflow::Outcome> {
+    fn workflow(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: MemoryScope,
+        _: &workflow::Question,
+    ) -> Asked<workflow::Outcome> {
         let call = Call {
             role: Role::Workflow,
             package: None,
@@ -96,6 +128,7 @@ impl Policies for Native {
             fuel: 0,
             failure: Some(Failure::Unbound),
             detail: None,
+            binding: Binding::InForce,
         };
         Asked { answer: Err(Failure::Unbound), call, memory: Vec::new(), log: Vec::new() }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use muster_kernel::record::{Activation, Entry, Fact, Terms};
 use muster_kernel::role::Binding;
 use muster_kernel::{Role, State};
-use muster_sandbox::{Bound, Capabilities, Limits, PolicySet};
+use muster_sandbox::{Bound, Capabilities, Capability, Limits, PolicySet};
 
 /// Whether an entry changed which policies are bound.
 pub(crate) fn are_changed_by(entry: &Entry) -> bool {
@@ -40,7 +40,12 @@ pub(crate) fn runs(bound: &Bound, activation: &Activation) -> bool {
 /// The same program within the terms of an activation: never more than it imports, and never more than the host gives.
 pub(crate) fn within(bound: Bound, activation: &Activation) -> Bound {
     let granted = match &activation.terms {
-        Some(terms) => Capabilities::from_names(terms.capabilities.iter().map(String::as_str)),
+        // A name that this host does not know grants nothing.
+        Some(terms) => terms
+            .capabilities
+            .iter()
+            .filter_map(|name| Capability::named(name))
+            .fold(Capabilities::NONE, Capabilities::with),
         None => Capabilities::all(),
     };
     let limits = activation.terms.as_ref().map_or(Limits::FIRST, limits_of);

@@ -43,7 +43,7 @@ pub(crate) struct District {
     /// Why a policy that is bound could not be loaded.
     pub(crate) unloaded: BTreeMap<(Role, Binding), String>,
     /// The program of the activation that is being decided on.
-    incoming: Option<Bound>,
+    pub(crate) incoming: Option<Bound>,
 }
 
 /// A policy ready to be bound.

@@ -103,6 +103,7 @@ fn cause(cause: &Cause) -> Json {
         Cause::Migration => json!({"migration": "workflow"}),
         Cause::Charter { digest } => json!({"charter": digest}),
         Cause::Activation(activation) => json!({"activation": activation.role, "package": activation.package}),
+        Cause::Withdrawal(withdrawal) => json!({"withdrawal": withdrawal.package, "role": withdrawal.role}),
     }
 }
 

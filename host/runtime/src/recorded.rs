@@ -6,7 +6,8 @@ use std::sync::Arc;
 use muster_kernel::act::{Because, Effect};
 use muster_kernel::record::{Entry, Fact};
 use muster_kernel::role::{
-    Asked, Binding, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
+    Asked, Binding, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage,
+    workflow,
 };
 use muster_kernel::value::Attribute;
 use muster_kernel::{Instant, Role, State};
@@ -32,12 +33,7 @@ impl<'a> Recorded<'a> {
         Self { policies, calls: entry.calls.iter(), unloaded: unloaded.collect(), executed: 0, taken: 0 }
     }
 
-    fn ask<T>(
-        &mut self,
-        role: Role,
-        binding: Binding,
-        execute: impl FnOnce(&mut PolicySet) -> Asked<T>,
-    ) -> Asked<T> {
+    fn ask<T>(&mut self, role: Role, binding: Binding, execute: impl FnOnce(&mut PolicySet) -> Asked<T>) -> Asked<T> {
         let next = self.calls.as_slice().first().filter(|call| call.role == role && call.binding == binding);
         let Some(call) = next else {
             // The host had no policy loaded for the role, though one was in force: the record says so.
@@ -70,10 +66,7 @@ fn failed<T>(failure: Failure, call: Call) -> Asked<T> {
 }
 
 impl Policies for Recorded<'_> {
-    fn triage(
-        &mut self,
-        binding: Binding,
-        state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
+    fn triage(&mut self, binding: Binding, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
         self.ask(Role::Triage, binding, |policies| policies.triage(binding, state, question))
     }
 
@@ -90,7 +83,9 @@ impl Policies for Recorded<'_> {
     fn discretion(
         &mut self,
         binding: Binding,
-        state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer> {
+        state: &Arc<State>,
+        question: &discretion::Question,
+    ) -> Asked<discretion::Answer> {
         self.ask(Role::Discretion, binding, |policies| policies.discretion(binding, state, question))
     }
 

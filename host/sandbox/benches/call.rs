@@ -8,7 +8,7 @@ mod native;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use muster_kernel::role::Policies;
+use muster_kernel::role::{Binding, Policies};
 use muster_sandbox::{Capabilities, Engine, Limits, PolicySet};
 use muster_testkit::{district, guests};
 
@@ -22,7 +22,7 @@ fn escalation(criterion: &mut Criterion) {
     let state = district::state();
     let question = district::escalation();
     let mut policies = policies(&engine, "escalation");
-    let mut ask = || policies.escalation(&state, Some(district::INCIDENT.into()), &question);
+    let mut ask = || policies.escalation(Binding::InForce, &state, Some(district::INCIDENT.into()), &question);
     let first = ask();
     let effects = first.answer.expect("an answer");
     println!("escalation: {} effect(s), fuel {}", effects.len(), first.call.fuel);
@@ -35,10 +35,10 @@ fn discretion(criterion: &mut Criterion) {
     let state = district::state();
     let question = district::discretion();
     let mut policies = policies(&engine, "discretion");
-    let first = policies.discretion(&state, &question);
+    let first = policies.discretion(Binding::InForce, &state, &question);
     println!("discretion: {:?}, fuel {}", first.answer.expect("an answer").verdict, first.call.fuel);
     criterion.bench_function("discretion/sandbox", |bencher| {
-        bencher.iter(|| policies.discretion(&state, black_box(&question)));
+        bencher.iter(|| policies.discretion(Binding::InForce, &state, black_box(&question)));
     });
 }
 

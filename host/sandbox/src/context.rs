@@ -6,72 +6,8 @@ use muster_kernel::role::{LogLine, MemoryScope};
 use muster_kernel::settings::Settings;
 use muster_kernel::{Instant, LogSeverity, Role, State, Value, facts};
 
+use crate::capability::{Capabilities, Capability};
 use crate::limits::{Limits, Meter};
-
-/// Something that a policy may ask the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capability {
-    /// To log.
-    Log,
-    /// To read its settings.
-    Settings,
-    /// To read nodes, departments and posts.
-    Roster,
-    /// To reckon in civil time.
-    Calendar,
-    /// To remember.
-    Memory,
-    /// To read what the journal says.
-    Facts,
-}
-
-impl Capability {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Log, Self::Settings, Self::Roster, Self::Calendar, Self::Memory, Self::Facts];
-
-    /// The name of the contract's interface.
-    pub const fn interface(self) -> &'static str {
-        match self {
-            Self::Log => "log",
-            Self::Settings => "settings",
-            Self::Roster => "roster",
-            Self::Calendar => "calendar",
-            Self::Memory => "memory",
-            Self::Facts => "facts",
-        }
-    }
-}
-
-/// A set of capabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities(u8);
-
-impl Capabilities {
-    /// None.
-    pub const NONE: Self = Self(0);
-
-    /// All that the contract knows.
-    pub fn all() -> Self {
-        Capability::ALL.into_iter().fold(Self::NONE, Self::with)
-    }
-
-    /// These and one more.
-    #[must_use]
-    pub const fn with(self, capability: Capability) -> Self {
-        Self(self.0 | 1 << capability as u8)
-    }
-
-    /// Those that are in both sets.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether the set has this one.
-    pub const fn has(self, capability: Capability) -> bool {
-        self.0 & (1 << capability as u8) != 0
-    }
-}
 
 /// A guest asked for what it was not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

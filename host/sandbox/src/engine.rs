@@ -48,6 +48,11 @@ impl Engine {
         Ok(Self { inner, linker: Arc::new(linker), limits, _ticker: ticker })
     }
 
+    /// What no call on this engine may exceed, whatever its binding says.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Names the compiler and settings that fuel depends on.
     pub fn identity(&self) -> &'static str {
         IDENTITY

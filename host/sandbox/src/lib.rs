@@ -5,14 +5,15 @@
 //! call by call, what it may use is counted.
 
 mod abi;
+mod capability;
 mod context;
 mod engine;
 mod limits;
 mod policies;
 mod program;
 
-pub use context::{Capabilities, Capability};
+pub use capability::{Capabilities, Capability, UnknownCapability};
 pub use engine::{Engine, EngineError};
-pub use limits::Limits;
+pub use limits::{Limits, Wanted};
 pub use policies::{Bound, PolicySet};
 pub use program::{CompileError, Program};

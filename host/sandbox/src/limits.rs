@@ -44,6 +44,85 @@ impl Limits {
         log_line_bytes: 512,
         memory_changes: 64,
     };
+
+    /// The limits of activations that name none: those of the first host. They never change, so that what was decided
+    /// under them can be decided again.
+    pub const FIRST: Self = Self {
+        fuel: 2_000_000,
+        transfer: 256 << 10,
+        questions: 1_024,
+        memory_bytes: 4 << 20,
+        table_elements: 10_000,
+        epochs: 10,
+        log_lines: 64,
+        log_line_bytes: 512,
+        memory_changes: 64,
+    };
+}
+
+/// What a package or a binding wants to be held to. What it does not name stays as it is.
+///
+/// The clock (`Limits::epochs`) is not among it: it is the host's safety net, and what it ends is not reproducible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Units of fuel.
+    pub fuel: Option<u64>,
+    /// Data handed over, in bytes.
+    pub transfer: Option<usize>,
+    /// Questions to the host.
+    pub questions: Option<u32>,
+    /// Linear memory in bytes.
+    pub memory_bytes: Option<usize>,
+    /// Elements in one table.
+    pub table_elements: Option<usize>,
+    /// Log lines that are kept.
+    pub log_lines: Option<usize>,
+    /// Bytes of one log line that are kept.
+    pub log_line_bytes: Option<usize>,
+    /// Changes to the policy's memory in one call.
+    pub memory_changes: Option<usize>,
+}
+
+impl Limits {
+    /// These limits, lowered to what is wanted. Never above: who wants more gets what is here.
+    ///
+    /// What a call gets is manifest ∩ binding ∩ host: `host.narrowed(&manifest).narrowed(&binding)`, in any order.
+    #[must_use]
+    pub fn narrowed(self, wanted: &Wanted) -> Self {
+        fn lower<T: Ord>(limit: T, wanted: Option<T>) -> T {
+            match wanted {
+                Some(wanted) => limit.min(wanted),
+                None => limit,
+            }
+        }
+        Self {
+            fuel: lower(self.fuel, wanted.fuel),
+            transfer: lower(self.transfer, wanted.transfer),
+            questions: lower(self.questions, wanted.questions),
+            memory_bytes: lower(self.memory_bytes, wanted.memory_bytes),
+            table_elements: lower(self.table_elements, wanted.table_elements),
+            epochs: self.epochs,
+            log_lines: lower(self.log_lines, wanted.log_lines),
+            log_line_bytes: lower(self.log_line_bytes, wanted.log_line_bytes),
+            memory_changes: lower(self.memory_changes, wanted.memory_changes),
+        }
+    }
+
+    /// These limits, and in no number above a ceiling.
+    #[must_use]
+    pub(crate) fn below(self, ceiling: &Self) -> Self {
+        let wanted = Wanted {
+            fuel: Some(self.fuel),
+            transfer: Some(self.transfer),
+            questions: Some(self.questions),
+            memory_bytes: Some(self.memory_bytes),
+            table_elements: Some(self.table_elements),
+            log_lines: Some(self.log_lines),
+            log_line_bytes: Some(self.log_line_bytes),
+            memory_changes: Some(self.memory_changes),
+        };
+        ceiling.narrowed(&wanted)
+    }
 }
 
 impl Default for Limits {
@@ -113,5 +192,28 @@ impl Patience {
         let since = computed - *self.first_look_nanoseconds.get_or_insert(computed);
         let share = i64::try_from(self.ticks).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         if since >= share { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(self.ticks)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_more_gets_what_is_there_and_who_wants_less_gets_less() {
+        let more = Wanted { fuel: Some(u64::MAX), memory_bytes: Some(usize::MAX), ..Wanted::default() };
+        assert_eq!(Limits::STANDARD.narrowed(&more), Limits::STANDARD);
+        let manifest = Wanted { fuel: Some(50_000), questions: Some(10), ..Wanted::default() };
+        let binding = Wanted { fuel: Some(80_000), questions: Some(4), log_lines: Some(0), ..Wanted::default() };
+        let narrowed = Limits::STANDARD.narrowed(&manifest).narrowed(&binding);
+        assert_eq!(narrowed, Limits { fuel: 50_000, questions: 4, log_lines: 0, ..Limits::STANDARD });
+        assert_eq!(narrowed, Limits::STANDARD.narrowed(&binding).narrowed(&manifest));
+    }
+
+    #[test]
+    fn no_limits_exceed_the_hosts() {
+        let host = Limits { fuel: 100, epochs: 3, ..Limits::STANDARD };
+        let narrow = Limits { transfer: 7, epochs: 1_000, ..Limits::STANDARD };
+        assert_eq!(narrow.below(&host), Limits { fuel: 100, transfer: 7, epochs: 3, ..Limits::STANDARD });
     }
 }

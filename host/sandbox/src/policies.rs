@@ -15,9 +15,10 @@ use wasmtime::component::Instance;
 use wasmtime::{Store, Trap};
 
 use crate::abi::v1::{Kernel, Wit, answer_lists};
-use crate::context::{Capabilities, Context, Denied, OverCap};
+use crate::capability::Capabilities;
+use crate::context::{Context, Denied, OverCap};
 use crate::engine::Engine;
-use crate::limits::{OutOfMemory, Patience};
+use crate::limits::{Limits, OutOfMemory, Patience};
 use crate::program::Program;
 
 /// A program with its settings, bound to a role.
@@ -33,6 +34,8 @@ pub struct Bound {
     pub settings_digest: Digest,
     /// What it may ask of the host.
     pub granted: Capabilities,
+    /// What one call may use. The engine's own limits hold above these: see [`Limits::narrowed`].
+    pub limits: Limits,
 }
 
 /// The programs that answer for a district.
@@ -84,7 +87,7 @@ impl PolicySet {
         ask: impl FnOnce(&mut Store<Context>, &Instance, &Program) -> Option<wasmtime::Result<T>>,
     ) -> Asked<T> {
         let Some(bound) = self.bound.get(&(role, binding)) else { return unbound(role, binding) };
-        let limits = self.engine.limits;
+        let limits = bound.limits.below(&self.engine.limits);
         let settings = Arc::clone(&bound.settings);
         let context = Context::new(Arc::clone(state), settings, now, role, scope, bound.granted, limits);
         let mut store = Store::new(&self.engine.inner, context);

@@ -5,7 +5,8 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
 use crate::abi::v1::roles;
-use crate::context::{Capabilities, Capability, Context};
+use crate::capability::{Capabilities, Capability};
+use crate::context::Context;
 use crate::engine::Engine;
 
 /// Why a component is not a policy that this host can run.

@@ -5,11 +5,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_kernel::role::{Asked, Call, Failure, Policies};
+use muster_kernel::role::{Asked, Binding, Call, Failure, Policies};
 use muster_kernel::settings::Settings;
 use muster_kernel::step::{Input, step};
 use muster_kernel::{Digest, Role, State, Value};
-use muster_sandbox::{Capabilities, Capability, Engine, Limits, PolicySet, Program};
+use muster_sandbox::{Capabilities, Capability, Engine, Limits, PolicySet, Program, Wanted};
 use muster_testkit::{district, guests};
 
 /// What ends a call, whichever role is asked.
@@ -50,11 +50,15 @@ impl Bench {
     }
 
     fn bind(&self, behaviour: &str, granted: Capabilities) -> PolicySet {
+        self.bind_within(behaviour, granted, self.engine.limits())
+    }
+
+    fn bind_within(&self, behaviour: &str, granted: Capabilities, limits: Limits) -> PolicySet {
         let mut settings = Settings::default();
         if behaviour != "no_such_setting" {
             settings.values = BTreeMap::from([("behaviour".into(), Value::Text(behaviour.into()))]);
         }
-        common::bind(&self.engine, &self.program, settings, granted)
+        common::bind_within(&self.engine, &self.program, settings, granted, limits)
     }
 
     fn ask(&self, behaviour: &str, role: Role) -> Outcome {
@@ -64,13 +68,19 @@ impl Bench {
     fn ask_with(&self, behaviour: &str, role: Role, granted: Capabilities) -> Outcome {
         let mut policies = self.bind(behaviour, granted);
         match role {
-            Role::Triage => Outcome::of(policies.triage(&self.state, &district::triage()), |answer| answer.because),
+            Role::Triage => {
+                Outcome::of(policies.triage(Binding::InForce, &self.state, &district::triage()), |answer| {
+                    answer.because
+                })
+            }
             Role::Discretion => {
-                Outcome::of(policies.discretion(&self.state, &district::discretion()), |answer| answer.because)
+                Outcome::of(policies.discretion(Binding::InForce, &self.state, &district::discretion()), |answer| {
+                    answer.because
+                })
             }
             _ => {
                 let scope = Some(district::INCIDENT.into());
-                let asked = policies.escalation(&self.state, scope, &district::escalation());
+                let asked = policies.escalation(Binding::InForce, &self.state, scope, &district::escalation());
                 Outcome::of(asked, |effects| effects.into_iter().next().expect("an effect").because)
             }
         }
@@ -131,7 +141,7 @@ fn every_call_sees_a_fresh_instance() {
     let bench = Bench::new();
     let mut policies = bench.bind("good", Capabilities::all());
     for _ in 0..20 {
-        let asked = policies.triage(&bench.state, &district::triage());
+        let asked = policies.triage(Binding::InForce, &bench.state, &district::triage());
         assert_eq!(asked.answer.expect("an answer").because.rule, "1");
     }
 }
@@ -160,6 +170,7 @@ fn what_is_not_granted_is_denied() {
 fn a_role_without_a_policy_is_unbound() {
     let bench = Bench::new();
     let asked = bench.bind("good", Capabilities::all()).oversight(
+        Binding::InForce,
         &bench.state,
         &muster_kernel::role::oversight::Question {
             now: district::now(),
@@ -205,7 +216,8 @@ fn the_same_question_has_the_same_answer_and_fuel_in_every_thread_and_engine() {
         common::bind(&engine, &program, settings.clone(), Capabilities::all())
     };
     let ask = |policies: &mut PolicySet| {
-        let asked = policies.escalation(&state, Some(district::INCIDENT.into()), &district::escalation());
+        let asked =
+            policies.escalation(Binding::InForce, &state, Some(district::INCIDENT.into()), &district::escalation());
         (asked.answer.expect("an answer"), asked.call.fuel)
     };
     let expected = ask(&mut policies());
@@ -221,4 +233,29 @@ fn the_same_question_has_the_same_answer_and_fuel_in_every_thread_and_engine() {
             });
         }
     });
+}
+
+#[test]
+fn a_binding_is_held_to_its_own_limits() {
+    let bench = Bench::new();
+    let ask = |limits: Limits| {
+        let mut policies = bench.bind_within("good", Capabilities::all(), limits);
+        Outcome::of(policies.triage(Binding::InForce, &bench.state, &district::triage()), |answer| answer.because)
+    };
+    let free = ask(bench.engine.limits());
+    assert_eq!(free.rule, Ok("1".into()));
+    let host = bench.engine.limits();
+    let enough = host.narrowed(&Wanted { fuel: Some(free.call.fuel), ..Wanted::default() });
+    assert_eq!(ask(enough), free, "a call is not changed by limits that it keeps");
+    let fuel = host.narrowed(&Wanted { fuel: Some(free.call.fuel - 1), ..Wanted::default() });
+    assert_eq!(ask(fuel).rule, Err(Failure::OutOfFuel));
+    let memory = host.narrowed(&Wanted { memory_bytes: Some(1_000), ..Wanted::default() });
+    assert_eq!(ask(memory).rule, Err(Failure::TooLarge));
+    let questions = host.narrowed(&Wanted { questions: Some(0), ..Wanted::default() });
+    assert_eq!(ask(questions).rule, Err(Failure::TooLarge));
+    // What a binding claims beyond the host's limits is not given.
+    assert_eq!(ask(Limits { fuel: u64::MAX, ..host }).call.fuel, free.call.fuel);
+    let mut greedy = bench.bind_within("endless_loop", Capabilities::all(), Limits { fuel: u64::MAX, ..host });
+    let asked = greedy.triage(Binding::InForce, &bench.state, &district::triage());
+    assert_eq!((asked.answer, asked.call.fuel), (Err(Failure::OutOfFuel), host.fuel));
 }

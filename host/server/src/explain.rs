@@ -22,10 +22,10 @@ pub(crate) async fn explanation(
     let found = reads::find(&host, &district, seq, language).await?;
     let (entry, hash) = (found.entry, found.hash);
     // Policies are named as they were then: where the ones in force now are others, the past is folded.
-    let calls: Vec<_> = entry.calls.iter().map(|call| (call.role, call.package)).collect();
+    let calls: Vec<_> = entry.calls.iter().map(|call| (call.role, call.binding, call.package)).collect();
     let same = move |state: &muster_kernel::State| {
-        let now = |role| state.core.policies.get(role).map(|known| known.package);
-        calls.iter().all(|(role, package)| now(role) == *package)
+        let now = |role, binding| state.core.activation(role, binding).map(|known| known.package);
+        calls.iter().all(|(role, binding, package)| now(*role, *binding) == *package)
     };
     let same = host.query(&district, same).await.map_err(|error| Problem::of_query(&error, language))?;
     let as_of = (!same).then(|| seq.to_string());
@@ -53,15 +53,18 @@ fn happened(entry: &Entry) -> Json_ {
         Cause::Charter { digest } => json!({"charter": digest}),
         Cause::Activation(activation) => json!({"activation": activation}),
         Cause::Migration => json!({"migration": "workflow"}),
+        Cause::Withdrawal(withdrawal) => json!({"withdrawal": withdrawal}),
     }
 }
 
 /// The policies that were asked, each with what identifies it and what it used.
 fn asked(entry: &Entry, state: &muster_kernel::State) -> Vec<Json_> {
     let calls = entry.calls.iter().map(|call| {
-        let known = state.core.policies.get(&call.role).filter(|known| Some(known.package) == call.package);
+        let known = state.core.activation(call.role, call.binding);
+        let known = known.filter(|known| Some(known.package) == call.package);
         json!({
             "role": call.role,
+            "binding": call.binding,
             "package": call.package,
             "name": known.map(|known| known.name.clone()),
             "version": known.map(|known| known.version.clone()),

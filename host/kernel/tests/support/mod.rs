@@ -8,7 +8,8 @@ use muster_kernel::act::{Act, Because, Effect};
 use muster_kernel::charter::{Actor, CalloutClock, Charter, Clocks, Department, Funds, Node, Pot, SpendingCeiling};
 use muster_kernel::record::{Activation, Fact};
 use muster_kernel::role::{
-    Asked, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage, workflow,
+    Asked, Binding, Call, Failure, MemoryScope, Policies, discretion, escalation, incentives, oversight, triage,
+    workflow,
 };
 use muster_kernel::step::{Input, Step, step};
 use muster_kernel::value::Attribute;
@@ -120,6 +121,7 @@ impl Scripted {
             fuel: 1,
             failure: answer.as_ref().err().copied(),
             detail: None,
+            binding: Binding::InForce,
         };
         Asked { answer, call, memory: Vec::new(), log: Vec::new() }
     }
@@ -130,7 +132,7 @@ fn because() -> Because {
 }
 
 impl Policies for Scripted {
-    fn triage(&mut self, _: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
+    fn triage(&mut self, _: Binding, _: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
         let placement = match question.candidates.first() {
             Some(incident) => triage::Placement::Attach(incident.id.clone()),
             None => triage::Placement::Open(triage::NewIncident {
@@ -152,22 +154,39 @@ impl Policies for Scripted {
         self.asked(Role::Triage, Ok(answer))
     }
 
-    fn escalation(&mut self, _: &Arc<State>, _: MemoryScope, _: &escalation::Question) -> Asked<Vec<Effect>> {
+    fn escalation(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: MemoryScope,
+        _: &escalation::Question,
+    ) -> Asked<Vec<Effect>> {
         let effects = self.acts.iter().map(|act| Effect { act: act.clone(), because: because() }).collect();
         self.asked(Role::Escalation, Ok(effects))
     }
 
-    fn discretion(&mut self, _: &Arc<State>, _: &discretion::Question) -> Asked<discretion::Answer> {
+    fn discretion(&mut self, _: Binding, _: &Arc<State>, _: &discretion::Question) -> Asked<discretion::Answer> {
         let answer = self.verdict.clone();
         let answer = answer.map(|verdict| discretion::Answer { verdict, limits: Vec::new(), because: because() });
         self.asked(Role::Discretion, answer)
     }
 
-    fn incentives(&mut self, _: &Arc<State>, _: Instant, _: &incentives::Service) -> Asked<Vec<incentives::Award>> {
+    fn incentives(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: Instant,
+        _: &incentives::Service,
+    ) -> Asked<Vec<incentives::Award>> {
         self.asked(Role::Incentives, Ok(self.awards.clone()))
     }
 
-    fn oversight(&mut self, _: &Arc<State>, _: &oversight::Question) -> Asked<Vec<oversight::ReasonedFinding>> {
+    fn oversight(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: &oversight::Question,
+    ) -> Asked<Vec<oversight::ReasonedFinding>> {
         self.asked(Role::Oversight, Ok(Vec::new()))
     }
 
@@ -180,7 +199,13 @@ impl Policies for Scripted {
         self.asked(Role::Workflow, Ok(Ok(process.state.clone())))
     }
 
-    fn workflow(&mut self, _: &Arc<State>, _: MemoryScope, _: &workflow::Question) -> Asked<workflow::Outcome> {
+    fn workflow(
+        &mut self,
+        _: Binding,
+        _: &Arc<State>,
+        _: MemoryScope,
+        _: &workflow::Question,
+    ) -> Asked<workflow::Outcome> {
         self.asked(Role::Workflow, Err(Failure::Unbound))
     }
 }
@@ -201,14 +226,7 @@ impl World {
     pub(crate) fn new(policies: Scripted) -> Self {
         let mut world = Self { state: Arc::new(State::default()), policies, now: start(), steps: Vec::new() };
         world.step(Input::Charter { charter: Box::new(charter()), digest: Digest::ZERO });
-        let activation = Activation {
-            role: Role::Escalation,
-            name: "test".into(),
-            version: "1.0.0".into(),
-            package: Digest::ZERO,
-            settings: Digest::ZERO,
-            engine: "none".into(),
-        };
+        let activation = Activation::plain(Role::Escalation, "test", "1.0.0", Digest::ZERO, Digest::ZERO, "none");
         world.step(Input::Activate(activation));
         world
     }

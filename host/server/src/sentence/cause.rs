@@ -27,7 +27,17 @@ pub(super) fn say(speaker: &Speaker<'_>, cause: &Cause) -> String {
         }
         Cause::Activation(activation) => {
             let (role, name, version) = (speaker.role(activation.role), &activation.name, &activation.version);
-            say!(speaker, "为{role}绑定策略 {name} {version}", "a policy is bound to {role}: {name} {version}")
+            let who = activation.evidence.as_ref().map(|evidence| evidence.by.as_str());
+            let who = who.map(|who| say!(speaker, "({who})", " ({who})")).unwrap_or_default();
+            say!(
+                speaker,
+                "为{role}绑定策略 {name} {version}{who}",
+                "a policy is bound to {role}: {name} {version}{who}"
+            )
+        }
+        Cause::Withdrawal(withdrawal) => {
+            let (package, by) = (withdrawal.package.short(), &withdrawal.by);
+            say!(speaker, "停用策略包 {package}({by})", "package {package} may not answer any more ({by})")
         }
     }
 }

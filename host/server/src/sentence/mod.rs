@@ -104,7 +104,7 @@ pub fn of_reason(because: &Because, language: Language) -> Reason<'_> {
 pub fn because(fact: &Fact) -> Option<&Because> {
     use Fact as F;
     match fact {
-        F::PolicyFailed { because, .. } | F::EventPlaced { because, .. } | F::EventRefused { because }
+        F::PolicyFailed { because, .. } | F::PolicyDemoted { because, .. } | F::EventPlaced { because, .. } | F::EventRefused { because }
         | F::WatchOpened { because, .. } | F::WatchEnded { because, .. } | F::IncidentOpened { because, .. }
         | F::IncidentRelated { because, .. } | F::LevelRecommended { because, .. } | F::LevelInForce { because, .. }
         | F::ConfirmationRequired { because, .. } | F::ConfirmationEscalated { because, .. }
@@ -129,7 +129,7 @@ pub fn because(fact: &Fact) -> Option<&Because> {
         | F::SourceJudged { because, .. } | F::ProcessStarted { because, .. } | F::ProcessStepped { because, .. }
         | F::ProcessMigrated { because, .. } | F::ProposalRefused { because, .. } => Some(because),
         F::CharterActivated { .. } | F::PolicyActivated { .. } | F::EventDuplicate { .. } | F::IncidentNamed { .. }
-        | F::WarningRecorded { .. } | F::CalloutNamed { .. } | F::TaskUpdated { .. } | F::ReportSubmitted { .. }
+        | F::CandidateCompared { .. } | F::WarningRecorded { .. } | F::CalloutNamed { .. } | F::TaskUpdated { .. } | F::ReportSubmitted { .. }
         | F::FigureRecorded { .. } | F::ServiceStarted { .. } | F::ServiceSettled { .. } | F::TimerSet { .. }
         | F::TimerCancelled { .. } | F::MemorySet { .. } | F::CalloutEnRoute { .. } | F::ResourceReturned { .. }
         | F::SpendSettled { .. } | F::LedgerBooked { .. } | F::FeedbackContacted { .. } | F::FeedbackResolved { .. }

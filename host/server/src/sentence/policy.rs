@@ -1,7 +1,8 @@
 //! Policies: which are in force, how a call ended, what the fallback did; and the machinery's own facts.
 
-use muster_kernel::record::{Fact, Fallback};
-use muster_kernel::role::{Call, Failure};
+use muster_kernel::PolicyMode;
+use muster_kernel::record::{Activation, Fact, Fallback};
+use muster_kernel::role::{Binding, Call, Failure};
 
 use super::{Saying, Speaker, say};
 
@@ -22,10 +23,11 @@ pub(super) fn say(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
             let before = previous.map(|digest| digest.short());
             let before =
                 before.map(|digest| say!(speaker, ",替换 {digest}", ", replaces {digest}")).unwrap_or_default();
+            let mode = mode(speaker, activation);
             let text = say!(
                 speaker,
-                "{role}:{name} {version}({digest}{before})",
-                "{role}: {name} {version} ({digest}{before})"
+                "{role}{mode}:{name} {version}({digest}{before})",
+                "{role}{mode}: {name} {version} ({digest}{before})"
             );
             speaker.decision(("策略生效", "policy"), text)
         }
@@ -36,6 +38,31 @@ pub(super) fn say(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
                 ("兜底", "fallback"),
                 say!(speaker, "{role}:{failure};{fallback}", "{role}: {failure}; {fallback}"),
             )
+        }
+        Fact::PolicyDemoted { role, binding, package, to, .. } => {
+            let (role, binding, package) = (speaker.role(*role), binding_word(speaker, *binding), package.short());
+            let next = to.map(|to| to.short());
+            let next = match next {
+                Some(next) => say!(speaker, ",由 {next} 接替", ", {next} takes its place"),
+                None => String::new(),
+            };
+            speaker.alarm(
+                ("策略降级", "demoted"),
+                say!(speaker, "{role}{binding} {package}{next}", "{role}, {binding} {package}{next}"),
+            )
+        }
+        Fact::CandidateCompared { role, package, failure, differences } => {
+            let (role, package, count) = (speaker.role(*role), package.short(), differences.len());
+            let outcome = match failure {
+                Some(failure) => failure_word(speaker, *failure).to_owned(),
+                None if differences.is_empty() => speaker.word("答复一致", "it answered alike").to_owned(),
+                None => {
+                    let first = &differences[0].subject;
+                    say!(speaker, "{count} 处不同,首处:{first}", "{count} differences, the first: {first}")
+                }
+            };
+            speaker
+                .record(("影子", "shadow"), say!(speaker, "{role} {package}:{outcome}", "{role} {package}: {outcome}"))
         }
         Fact::TimerSet { role, key, due: at, .. } => {
             let (role, at) = (speaker.role(*role), speaker.time(*at));
@@ -51,6 +78,29 @@ pub(super) fn say(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
             speaker.record(("记忆", "memory"), say!(speaker, "{role} 记下 {key}", "{role} remembers {key}"))
         }
         _ => None,
+    }
+}
+
+/// How an activation runs, where it does not simply answer.
+fn mode(speaker: &Speaker<'_>, activation: &Activation) -> String {
+    match activation.mode {
+        PolicyMode::Enforce => String::new(),
+        PolicyMode::Shadow => speaker.word("(影子运行)", " (shadow)").into(),
+        PolicyMode::Baseline => speaker.word("(认证基线)", " (baseline)").into(),
+        PolicyMode::Canary => {
+            let permille = activation.permille.unwrap_or(0);
+            say!(speaker, "(灰度 {permille}‰)", " (canary for {permille} of a thousand)")
+        }
+    }
+}
+
+fn binding_word(speaker: &Speaker<'_>, binding: Binding) -> &'static str {
+    match binding {
+        Binding::InForce => speaker.word("现行版本", "the policy in force"),
+        Binding::Candidate => speaker.word("试运行版本", "the policy on trial"),
+        Binding::LastKnownGood => speaker.word("上一可用版本", "the last known good policy"),
+        Binding::Baseline => speaker.word("认证基线", "the certified baseline"),
+        Binding::Former(_) => speaker.word("旧流程版本", "a former policy"),
     }
 }
 
@@ -83,6 +133,9 @@ fn failure_word(speaker: &Speaker<'_>, failure: Failure) -> &'static str {
 
 fn fallback_word(speaker: &Speaker<'_>, fallback: Fallback) -> &'static str {
     match fallback {
+        Fallback::InForce => speaker.word("由现行版本作答", "the one in force answered"),
+        Fallback::LastKnownGood => speaker.word("由上一可用版本作答", "the last known good one answered"),
+        Fallback::Baseline => speaker.word("由认证基线作答", "the certified baseline answered"),
         Fallback::BuiltIn => speaker.word("由内置规则处置", "the built-in rule answered"),
         Fallback::HumanQueue => speaker.word("转人工处置", "a person must decide"),
         Fallback::Later => speaker.word("留待以后处置", "it is done later"),

@@ -8,7 +8,8 @@ use super::answer::{Kernel, attributes as from_attributes};
 use super::bindings::muster::policy as contract;
 use super::question::{Wit, attributes};
 use super::wit;
-use crate::context::{Capability, Context};
+use crate::capability::Capability;
+use crate::context::Context;
 
 impl contract::types::Host for Context {}
 
