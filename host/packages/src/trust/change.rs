@@ -45,7 +45,7 @@ pub enum ChangeError {
         known: u64,
     },
     /// Too few of the old file's admins signed.
-    #[error("the new trust file {}: {needed} distinct trust admins of the file in force must sign it, {signed} did{}; sign it with `muster sign-trust`", described(.change), because(.faults))]
+    #[error("the new trust file {}: {needed} distinct trust admins of the file in force must sign it, {signed} did{}; sign it with `muster sign-trust`", described(.change), super::reason::because(.faults))]
     TooFew {
         /// How many distinct holders it needs.
         needed: usize,
@@ -284,8 +284,4 @@ fn described(change: &Change) -> String {
         return "weakens nothing".into();
     }
     format!("weakens ({})", change.weakens.join("; "))
-}
-
-fn because(faults: &[Reason]) -> String {
-    faults.iter().map(|fault| format!("; {fault}")).collect()
 }

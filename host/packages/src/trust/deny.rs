@@ -31,7 +31,7 @@ pub struct DenyList {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DenyError {
     /// No list in the file is signed by enough revokers.
-    #[error("no list in the deny-list file is signed by enough revokers ({needed} needed){}; the list in force stays", because(.faults))]
+    #[error("no list in the deny-list file is signed by enough revokers ({needed} needed){}; the list in force stays", super::reason::because(.faults))]
     NotSigned {
         /// How many distinct holders it needs.
         needed: usize,
@@ -183,8 +183,4 @@ fn add(lists: &mut Vec<DenyList>, list: &DenyStatement, signer: Signer) {
     if known.signers.iter().all(|other| other.holder != signer.holder) {
         known.signers.push(signer);
     }
-}
-
-fn because(faults: &[Reason]) -> String {
-    faults.iter().map(|fault| format!("; {fault}")).collect()
 }

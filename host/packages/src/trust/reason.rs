@@ -195,9 +195,8 @@ impl Refusal {
 
     /// The refusal in Chinese, with the cure.
     pub fn chinese(&self) -> String {
-        let mut text = self.reason.chinese();
-        self.also.iter().for_each(|reason| text.push_str(&format!("\n  另外：{}", reason.chinese())));
-        text
+        let also = self.also.iter().map(|reason| format!("\n  另外：{}", reason.chinese()));
+        std::iter::once(self.reason.chinese()).chain(also).collect::<Vec<_>>().concat()
     }
 }
 
@@ -367,10 +366,8 @@ impl fmt::Display for Reason {
             ),
             Self::SameHolderTwice { holder, rule, need } => write!(
                 out,
-                "{holder} signed more than once and counts once: rule {rule} needs {} distinct holders as {}; \
-                 have another holder sign",
-                need.count,
-                need.office.as_str()
+                "{holder} signed more than once and counts once: rule {rule} needs {}; have another holder sign",
+                needed(*need)
             ),
             Self::ConformanceFailed { line, holder } => write!(
                 out,
@@ -397,9 +394,8 @@ impl fmt::Display for Reason {
             ),
             Self::TooFew { rule, need, signed } => write!(
                 out,
-                "rule {rule} needs {} distinct holders as {}, and {} signed ({}); have the others sign",
-                need.count,
-                need.office.as_str(),
+                "rule {rule} needs {}, and {} signed ({}); have the others sign",
+                needed(*need),
                 signed.len(),
                 listed(signed, ", ", "nobody")
             ),
@@ -438,6 +434,18 @@ impl fmt::Display for Scope {
     }
 }
 
+fn needed(need: Need) -> String {
+    match need.count {
+        1 => format!("a holder of its own as {}", need.office.as_str()),
+        count => format!("{count} distinct holders as {}", need.office.as_str()),
+    }
+}
+
 fn listed(names: &[String], between: &str, none: &str) -> String {
     if names.is_empty() { none.into() } else { names.join(between) }
+}
+
+/// What did not count, at the end of an error.
+pub(super) fn because(faults: &[Reason]) -> String {
+    faults.iter().flat_map(|fault| ["; ".to_owned(), fault.to_string()]).collect::<Vec<_>>().concat()
 }
