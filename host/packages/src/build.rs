@@ -6,12 +6,16 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::claims::{ClaimsError, check_claims};
 use crate::component::{ComponentError, componentize};
-use crate::manifest::{Manifest, Package, PackageError};
+use crate::contents::Contents;
+use crate::contract::HOST_CONTRACT;
+use crate::manifest::{LimitsWanted, Manifest, ManifestError};
+use crate::package::{Package, PackageError};
+use crate::schema::Schema;
+use crate::self_test::{self, SelfTest};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// The contract that the SDK of this host speaks.
-const CONTRACT: &str = "muster:policy@1.0.0";
 /// A small stack keeps the guest within one page of memory: that is what makes a fresh instance cheap.
 const STACK: &str = "target.wasm32-unknown-unknown.rustflags=['-C', 'link-arg=-zstack-size=32768']";
 /// The profile of guests, for workspaces that define none.
@@ -60,6 +64,20 @@ pub enum BuildError {
         /// What is missing.
         reason: String,
     },
+    /// A file that the crate's metadata names cannot be used.
+    #[error("{place}: {reason}")]
+    File {
+        /// The file.
+        place: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What the metadata says cannot be.
+    #[error("`[package.metadata.muster]`: {0}")]
+    Metadata(#[from] ManifestError),
+    /// What was built uses what the contract does not have.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
     /// The module is not a policy.
     #[error(transparent)]
     Component(#[from] ComponentError),
@@ -96,10 +114,18 @@ struct CrateMetadata {
 
 /// `[package.metadata.muster]` of a policy crate.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PolicyMetadata {
     id: String,
     #[serde(default)]
     title: BTreeMap<String, String>,
+    #[serde(default)]
+    description: BTreeMap<String, String>,
+    limits: Option<LimitsWanted>,
+    /// A file beside Cargo.toml.
+    settings_schema: Option<PathBuf>,
+    /// A file beside Cargo.toml.
+    tests: Option<PathBuf>,
 }
 
 /// Builds the policy crate in a folder.
@@ -122,14 +148,53 @@ pub fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     let file = format!("{}.wasm", target.name.replace('-', "_"));
     let file = metadata.target_directory.join(TARGET).join("plugin").join(file);
     let module = std::fs::read(&file).map_err(|reason| cargo_error(&file, &reason))?;
+    let component = componentize(&module)?;
+    let manifest = manifest(crate_dir, policy, &package.version, &component)?;
+    let package = Package::read(manifest.embed(&component))?;
+    check_claims(&package.manifest, &package.contents)?;
+    Ok(Built { package, crate_dir: crate_dir.into() })
+}
+
+/// What the crate says of itself, with roles and imports as the binary has them.
+fn manifest(
+    crate_dir: &Path,
+    policy: &PolicyMetadata,
+    version: &str,
+    component: &[u8],
+) -> Result<Manifest, BuildError> {
+    let contents = Contents::read(component)?;
     let manifest = Manifest {
         id: policy.id.clone(),
-        version: package.version.clone(),
-        contract: CONTRACT.into(),
+        version: version.into(),
+        contract: HOST_CONTRACT.into(),
         title: policy.title.clone(),
+        description: policy.description.clone(),
+        roles: Some(contents.roles()),
+        imports: Some(contents.capabilities()),
+        limits: policy.limits,
+        settings_schema: policy.settings_schema.as_ref().map(|file| read_schema(&crate_dir.join(file))).transpose()?,
+        tests: policy.tests.as_ref().map_or(Ok(Vec::new()), |file| read_tests(&crate_dir.join(file)))?,
     };
-    let package = Package::read(manifest.embed(&componentize(&module)?))?;
-    Ok(Built { package, crate_dir: crate_dir.into() })
+    manifest.check()?;
+    Ok(manifest)
+}
+
+fn read_schema(file: &Path) -> Result<Schema, BuildError> {
+    Schema::read(&read_text(file)?).map_err(|reason| file_error(file, &reason))
+}
+
+fn read_tests(file: &Path) -> Result<Vec<SelfTest>, BuildError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let open = |path: &Path| std::fs::read_to_string(folder.join(path));
+    self_test::read(&read_text(file)?, open).map_err(|reason| file_error(file, &reason))
+}
+
+fn read_text(file: &Path) -> Result<String, BuildError> {
+    std::fs::read_to_string(file).map_err(|reason| file_error(file, &reason))
+}
+
+fn file_error(place: &Path, reason: &dyn std::fmt::Display) -> BuildError {
+    BuildError::File { place: place.into(), reason: reason.to_string() }
 }
 
 fn cargo_error(place: &Path, reason: &dyn std::fmt::Display) -> BuildError {

@@ -1,56 +1,114 @@
-//! The manifest of a package, embedded in the component as a custom section, and the package as a whole.
+//! The manifest: what a package says about itself, embedded in the component as a custom section.
+//!
+//! It is a claim. Roles and imports are held against the binary, limits against the host's; nothing here grants anything.
 
 use std::collections::BTreeMap;
 
-use muster_kernel::Digest;
+use muster_kernel::Role;
+use semver::Version;
 use serde::{Deserialize, Serialize};
-use wasmparser::{Parser, Payload};
 
-/// The name of the custom section.
-const SECTION: &str = "muster:manifest";
-/// The largest package that is read: a policy of an interpreted language with its engine stays well below.
-const PACKAGE_BYTES_MAX: usize = 64 << 20;
+use crate::contents::SECTION;
+use crate::contract::{Capability, ContractError, ContractRange};
+use crate::schema::{Schema, SchemaError};
+use crate::self_test::{SelfTest, SelfTestError};
 
-/// Who made a package and what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The largest manifest that is read, with its schema and its self-tests.
+pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
+/// The longest vendor, and the longest name.
+const ID_PART_BYTES_MAX: usize = 64;
+/// The languages that every text has.
+pub const LANGUAGES: [&str; 2] = ["zh", "en"];
+
+/// Who made a package and what it is. What is optional was not in the first manifests, which are still read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Manifest {
-    /// For instance `ref/escalation`.
+    /// `vendor/name`, for instance `ref/escalation`: lower-case letters, digits and hyphens.
     pub id: String,
-    /// Semantic version.
+    /// Semantic version (semver 2.0.0).
     pub version: String,
-    /// The contract it was built for, for instance `muster:policy@1.0.0`.
+    /// The oldest contract that will do, for instance `muster:policy@1.0.0`: see [`ContractRange`].
     pub contract: String,
-    /// What it is, by language.
+    /// What it is called, by language.
     #[serde(default)]
     pub title: BTreeMap<String, String>,
+    /// What it does, by language.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub description: BTreeMap<String, String>,
+    /// The roles that it answers for; `None` when it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<Role>>,
+    /// The capabilities that it wants; `None` when it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imports: Option<Vec<Capability>>,
+    /// The limits that it wants for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsWanted>,
+    /// What its settings may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_schema: Option<Schema>,
+    /// What it must answer to some events, before it is activated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<SelfTest>,
 }
 
-/// A component with its manifest.
-#[derive(Debug, Clone)]
-pub struct Package {
-    /// SHA-256 of the exact bytes.
-    pub digest: Digest,
-    /// The manifest.
-    pub manifest: Manifest,
-    /// The exact bytes.
-    pub bytes: Vec<u8>,
+/// Limits that a package wants for one call. They only ever lower the host's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsWanted {
+    /// Units of fuel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Bytes of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
-/// Why bytes are not a package.
-#[derive(Debug, thiserror::Error)]
-pub enum PackageError {
-    /// Larger than any package may be.
-    #[error("the package has {0} bytes; at most {PACKAGE_BYTES_MAX} are read")]
-    TooLarge(usize),
-    /// Not WebAssembly, or damaged.
-    #[error("the file is not a WebAssembly component: {0}; build it with `muster build`")]
-    NotComponent(String),
-    /// No manifest inside.
-    #[error("the component carries no manifest (custom section `{SECTION}`); build it with `muster build`")]
-    NoManifest,
-    /// The manifest cannot be read.
-    #[error("the manifest inside the component cannot be read: {0}")]
-    BadManifest(#[from] serde_json::Error),
+impl LimitsWanted {
+    /// The fuel of a call where the host allows so much.
+    pub fn fuel_within(&self, host: u64) -> u64 {
+        self.fuel.map_or(host, |wanted| wanted.min(host))
+    }
+
+    /// The memory of a call in bytes where the host allows so much.
+    pub fn memory_bytes_within(&self, host: u64) -> u64 {
+        self.memory_bytes.map_or(host, |wanted| wanted.min(host))
+    }
+}
+
+/// What a manifest says that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not `vendor/name`.
+    #[error("`id`: `{0}` is not `vendor/name` in lower-case letters, digits and hyphens, each at most 64")]
+    Id(String),
+    /// Not a semantic version.
+    #[error("`version`: `{0}` is no semantic version, for instance 1.2.3: {1}")]
+    Version(String, String),
+    /// Not a contract.
+    #[error("`contract`: {0}")]
+    Contract(#[from] ContractError),
+    /// A role or capability that stands twice.
+    #[error("`{0}`: `{1}` stands there twice")]
+    Twice(&'static str, &'static str),
+    /// A limit of nothing.
+    #[error("`limits.{0}`: nothing runs within 0; leave it out to have the host's")]
+    NoLimit(&'static str),
+    /// A schema that cannot be.
+    #[error("`settings_schema`: {0}")]
+    Schema(#[from] SchemaError),
+    /// A self-test that cannot be.
+    #[error("`tests`: {0}")]
+    SelfTest(#[from] SelfTestError),
+}
+
+/// Something that a manifest ought to say and does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingText {
+    /// The field.
+    pub field: &'static str,
+    /// The language.
+    pub language: &'static str,
 }
 
 impl Manifest {
@@ -67,6 +125,53 @@ impl Manifest {
         bytes.extend(section);
         bytes
     }
+
+    /// Titles and descriptions that are missing in one of the [`LANGUAGES`].
+    pub fn missing_texts(&self) -> Vec<MissingText> {
+        let fields = [("title", &self.title), ("description", &self.description)];
+        let missing = |(field, texts): (&'static str, &BTreeMap<String, String>)| {
+            let languages = LANGUAGES.into_iter();
+            let languages = languages.filter(|language| texts.get(*language).is_none_or(|text| text.trim().is_empty()));
+            languages.map(|language| MissingText { field, language }).collect::<Vec<_>>()
+        };
+        fields.into_iter().flat_map(missing).collect()
+    }
+
+    /// Whether all that it says can be.
+    ///
+    /// # Errors
+    /// The first thing that cannot.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let parts: Vec<&str> = self.id.split('/').collect();
+        if parts.len() != 2 || !parts.iter().all(|part| is_id_part(part)) {
+            return Err(ManifestError::Id(self.id.chars().take(160).collect()));
+        }
+        Version::parse(&self.version)
+            .map_err(|reason| ManifestError::Version(self.version.chars().take(80).collect(), reason.to_string()))?;
+        ContractRange::parse(&self.contract)?;
+        let roles = self.roles.iter().flatten().map(|role| role.as_str()).collect::<Vec<_>>();
+        let imports = self.imports.iter().flatten().map(|capability| capability.as_str()).collect::<Vec<_>>();
+        once("roles", &roles)?;
+        once("imports", &imports)?;
+        let LimitsWanted { fuel, memory_bytes } = self.limits.unwrap_or_default();
+        for (name, limit) in [("fuel", fuel), ("memory_bytes", memory_bytes)] {
+            if limit == Some(0) {
+                return Err(ManifestError::NoLimit(name));
+            }
+        }
+        self.settings_schema.as_ref().map_or(Ok(()), Schema::validate)?;
+        Ok(crate::self_test::validate(&self.tests, self.roles.as_deref())?)
+    }
+}
+
+fn is_id_part(part: &str) -> bool {
+    let right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !part.is_empty() && part.len() <= ID_PART_BYTES_MAX && part.bytes().all(right) && !part.starts_with('-')
+}
+
+fn once(field: &'static str, words: &[&'static str]) -> Result<(), ManifestError> {
+    let twice = words.iter().enumerate().find(|(index, word)| words[..*index].contains(word));
+    twice.map_or(Ok(()), |(_, word)| Err(ManifestError::Twice(field, word)))
 }
 
 /// Unsigned LEB128, as the binary format wants it.
@@ -79,71 +184,5 @@ fn write_length(bytes: &mut Vec<u8>, mut length: usize) {
             return;
         }
         bytes.push(low | 0x80);
-    }
-}
-
-impl Package {
-    /// Reads a package. The bytes are not compiled or run.
-    ///
-    /// # Errors
-    /// When the bytes are not a component with a manifest.
-    pub fn read(bytes: Vec<u8>) -> Result<Self, PackageError> {
-        if bytes.len() > PACKAGE_BYTES_MAX {
-            return Err(PackageError::TooLarge(bytes.len()));
-        }
-        let manifest = find_manifest(&bytes)?;
-        Ok(Self { digest: Digest::of(&bytes), manifest, bytes })
-    }
-}
-
-fn find_manifest(bytes: &[u8]) -> Result<Manifest, PackageError> {
-    if !Parser::is_component(bytes) {
-        return Err(PackageError::NotComponent("the first bytes are not those of a component".into()));
-    }
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|reason| PackageError::NotComponent(reason.to_string()))? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            // Only the outermost component speaks for the package.
-            Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                return Ok(serde_json::from_slice(section.data())?);
-            }
-            _ => {}
-        }
-    }
-    Err(PackageError::NoManifest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An empty component: magic, version, layer.
-    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
-
-    fn manifest() -> Manifest {
-        Manifest {
-            id: "ref/escalation".into(),
-            version: "1.2.3".into(),
-            contract: "muster:policy@1.0.0".into(),
-            title: BTreeMap::from([("zh".into(), "升级阶梯".repeat(20))]),
-        }
-    }
-
-    #[test]
-    fn an_embedded_manifest_is_found_again() {
-        let package = Package::read(manifest().embed(EMPTY)).expect("a package");
-        assert_eq!(package.manifest, manifest());
-        assert_eq!(package.digest, Digest::of(&package.bytes));
-    }
-
-    #[test]
-    fn what_is_no_package_is_refused_by_name() {
-        assert!(matches!(Package::read(b"hello".to_vec()), Err(PackageError::NotComponent(_))));
-        assert!(matches!(Package::read(EMPTY.to_vec()), Err(PackageError::NoManifest)));
-        let mut cut = manifest().embed(EMPTY);
-        cut.truncate(cut.len() - 5);
-        assert!(matches!(Package::read(cut), Err(PackageError::NotComponent(_))));
     }
 }
