@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Explain(Explain),
     /// How the host and its districts stand
     Status,
+    /// Which policies answer, who signed for them, what was attempted; and changes to them
+    #[command(subcommand)]
+    Policy(Policy),
     /// Read a journal on disk
     #[command(subcommand)]
     Journal(Journal),
@@ -124,6 +127,9 @@ pub(crate) struct Serve {
     /// Listen beyond this machine although there is no authentication yet
     #[arg(long)]
     pub(crate) insecure_listen: bool,
+    /// Whose signatures count for packages; without it, the host runs under the development profile
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
     /// Threads that decide; 0 is one less than the machine has cores
     #[arg(long, default_value_t = 0)]
     pub(crate) shards: usize,
@@ -133,6 +139,107 @@ pub(crate) struct Serve {
     /// Below so many MiB of free disk, signals are refused while acts of people are still taken
     #[arg(long, default_value_t = 256)]
     pub(crate) low_space_mebibytes: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// What is in force, on trial and behind, and the newest attempts, step by step
+    Status {
+        /// The district; may be left out when the host has only one
+        #[arg(long, env = "MUSTER_DISTRICT")]
+        district: Option<String>,
+        /// Language of the text
+        #[arg(long, value_enum)]
+        lang: Option<Lang>,
+    },
+    /// What was in force for a role, the newest first
+    History(PolicyRole),
+    /// Let a package or settings answer from the next event on
+    Activate(Trying),
+    /// Let a package or settings run beside the policy in force, recorded and without effect
+    Shadow(Trying),
+    /// Let a package or settings answer for part of the incidents
+    Canary {
+        /// For how many of a thousand incidents
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..1_000))]
+        permille: u16,
+        #[command(flatten)]
+        trying: Trying,
+    },
+    /// Let what is on trial answer
+    Promote {
+        #[command(flatten)]
+        of: PolicyRole,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// End a trial
+    EndTrial {
+        #[command(flatten)]
+        of: PolicyRole,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Let answer again what answered before
+    Rollback {
+        #[command(flatten)]
+        of: PolicyRole,
+        /// Digest of the package; without it, the one before
+        #[arg(long)]
+        to: Option<String>,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Print the report of a backtest
+    Backtest {
+        /// Its digest, as the attempt names it
+        digest: String,
+    },
+}
+
+/// Which role of which district.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyRole {
+    /// The role: triage, escalation, discretion, incentives, oversight, workflow
+    pub(crate) role: String,
+    /// The district; may be left out when the host has only one
+    #[arg(long, env = "MUSTER_DISTRICT")]
+    pub(crate) district: Option<String>,
+}
+
+/// Who wants it, and why.
+#[derive(Debug, Args)]
+pub(crate) struct Given {
+    /// Who asks for it
+    #[arg(long, env = "MUSTER_PERSON")]
+    pub(crate) by: String,
+    /// A second person, where the trust profile takes names for signatures
+    #[arg(long)]
+    pub(crate) second: Option<String>,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+/// What is to be tried.
+#[derive(Debug, Args)]
+pub(crate) struct Trying {
+    #[command(flatten)]
+    pub(crate) of: PolicyRole,
+    /// The package, with what was signed about it beside it; without it, the one in force
+    #[arg(long)]
+    pub(crate) package: Option<PathBuf>,
+    /// Settings files, later ones over earlier ones; without any, those in force
+    #[arg(long)]
+    pub(crate) settings: Vec<PathBuf>,
+    /// When it ends by itself, RFC 3339
+    #[arg(long)]
+    pub(crate) expires: Option<String>,
+    /// Take every step but the last two: nothing changes
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) given: Given,
 }
 
 #[derive(Debug, Args)]

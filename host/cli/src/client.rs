@@ -31,6 +31,21 @@ impl Client {
         self.read(response)
     }
 
+    /// Asks for a change of a policy. Gives whether it passed, and the attempt, or the problem that holds it.
+    pub(crate) fn change(&self, path: &str, body: &Json) -> anyhow::Result<(bool, Json)> {
+        let request = self.agent.post(format!("{}/v1{path}", self.server));
+        let mut response = request
+            .content_type("application/json")
+            .send(body.to_string())
+            .with_context(|| format!("no host answers at {}; start one with `muster serve`", self.server))?;
+        let body: Json = response.body_mut().read_json().context("the host's answer is not JSON")?;
+        let passed = response.status().is_success();
+        if passed || body["attempt"].is_object() {
+            return Ok((passed, body));
+        }
+        bail!("{}: {}", body["title"].as_str().unwrap_or_default(), body["detail"].as_str().unwrap_or_default())
+    }
+
     fn read(&self, response: Result<Response<Body>, ureq::Error>) -> anyhow::Result<Json> {
         let mut response =
             response.with_context(|| format!("no host answers at {}; start one with `muster serve`", self.server))?;

@@ -42,6 +42,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Act(act) => commands::act::run(&client, &act, output),
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
+        Command::Policy(policy) => commands::policy::run(&client, &policy, output),
         Command::Journal(journal) => commands::journal::run(journal),
         Command::CallList { folder, data } => commands::call_list::run(&folder, data.as_deref()),
         Command::Backup { data, to } => commands::care::backup(&data, &to),

@@ -29,6 +29,11 @@ pub enum Degradation {
         /// Why.
         reason: String,
     },
+    /// The newest trust files are not in force.
+    TrustNotInForce {
+        /// Why.
+        reason: String,
+    },
     /// The newest files of a district's folder are not in force.
     FolderNotInForce {
         /// The district.
@@ -47,6 +52,7 @@ impl Degradation {
             Self::ViewRebuilt { .. } | Self::ViewMissing { .. } => "view",
             Self::PolicyNotLoaded { .. } => "policy",
             Self::FolderNotInForce { .. } => "folder",
+            Self::TrustNotInForce { .. } => "trust",
         }
     }
 
@@ -80,6 +86,9 @@ impl Degradation {
                  请恢复该策略包或换上可用的一版。原因:{reason}",
                 role_in_chinese(*role)
             ),
+            Self::TrustNotInForce { reason } => {
+                format!("最新的信任文件或吊销名单未生效,仍按原有信任执行。原因:{reason}")
+            }
             Self::FolderNotInForce { reason, .. } => {
                 format!("辖区目录的最新内容未生效,仍按原有规则执行。原因:{reason}")
             }
@@ -113,6 +122,9 @@ impl Degradation {
                 "the {role} policy in force cannot be loaded: the host's fallback answers (report, grant nothing, put \
                  it before people), events are taken as ever. Restore the package or bind one that works: {reason}"
             ),
+            Self::TrustNotInForce { reason } => {
+                format!("the newest trust files are not in force, the trust before holds on: {reason}")
+            }
             Self::FolderNotInForce { reason, .. } => {
                 format!(
                     "the newest files of the district's folder are not in force, the rules before serve on: {reason}"

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_kernel::charter::Charter;
-use muster_kernel::record::{Activation, Entry, Fact, Receipt};
+use muster_kernel::record::{Activation, Entry, Fact, Receipt, Withdrawal};
 use muster_kernel::role::{Binding, LogLine};
 use muster_kernel::step::{Input, Step, step};
 use muster_kernel::{Digest, DistrictId, Event, Instant, PolicyMode, Role, State};
@@ -110,7 +110,7 @@ impl District {
                 let bound = self.policies.bound(activation.role).filter(|_| !same)?.clone();
                 Some(Install { activation: activation.clone(), bound })
             });
-        Changes { charter, installs: installs.collect() }
+        Changes { charter, installs: installs.collect(), attempts: Vec::new() }
     }
 
     /// Sets the charter, under the district's own name: a drill's district bears another than the real one.
@@ -125,16 +125,24 @@ impl District {
         self.decide(now, Input::Charter { charter, digest }, outcome);
     }
 
-    /// Binds a policy, from the next event on.
-    pub(crate) fn install(&mut self, now: Instant, install: Install, outcome: &mut Outcome) {
+    /// Binds a policy, from the next event on. Gives the entry that says so.
+    pub(crate) fn install(&mut self, now: Instant, install: Install, outcome: &mut Outcome) -> u64 {
         let role = install.activation.role;
         self.incoming = Some(install.bound);
         let enforced = install.activation.mode == PolicyMode::Enforce;
         self.decide(now, Input::Activate(install.activation), outcome);
+        let seq = self.state.core.seq;
         self.incoming = None;
         if enforced && role == Role::Workflow && self.state.processes.values().any(|process| !process.finished) {
             self.decide(now, Input::Migrate, outcome);
         }
+        seq
+    }
+
+    /// Takes a package from every place where it may answer. Gives the entry that says so.
+    pub(crate) fn withdraw(&mut self, now: Instant, withdrawal: Withdrawal, outcome: &mut Outcome) -> u64 {
+        self.decide(now, Input::Withdraw(withdrawal), outcome);
+        self.state.core.seq
     }
 
     pub(crate) fn decide(&mut self, now: Instant, input: Input, outcome: &mut Outcome) {

@@ -1,6 +1,6 @@
 //! The host: districts on shards over one journal, and what may be asked of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,9 +10,12 @@ use crossbeam_channel::{Sender, unbounded};
 use muster_kernel::record::{Entry, Receipt};
 use muster_kernel::{Digest, DistrictId, Event, Instant, Milliseconds, State, roster};
 use muster_sandbox::Limits;
-use muster_store::{Checkpoints, DataLock, Disk, Journal, Options as JournalOptions, Rows, Vault, View};
+use muster_store::{Checkpoints, DataLock, Disk, Journal, Kept, Options as JournalOptions, Rows, Vault, View};
 use tokio::sync::{broadcast, oneshot};
 
+use crate::activation::Attempt;
+use crate::activation::trust::TrustKeeper;
+use crate::change::ChangeError;
 use crate::clock::Clock;
 use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
@@ -20,7 +23,7 @@ use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
 use crate::refusal::{QueryError, SubmitError};
-use crate::reload::{self, FolderWatch};
+use crate::reload::FolderWatch;
 use crate::seats::OpenedDistrict;
 use crate::shard::{self, Command, Mailbox, Message, Shard};
 use crate::status::{DistrictStatus, status_of};
@@ -40,31 +43,37 @@ pub struct HostOptions {
     pub shards: usize,
     /// How the journal is kept.
     pub journal: JournalOptions,
+    /// The trust file; without one, the host runs under the development profile.
+    pub trust: Option<PathBuf>,
 }
 
 impl HostOptions {
     /// A live host on the machine's clock.
     pub fn live(data: PathBuf, districts: Vec<PathBuf>) -> Self {
-        Self { data, districts, clock: Arc::new(RealClock), shards: 0, journal: JournalOptions::default() }
+        Self { data, districts, clock: Arc::new(RealClock), shards: 0, journal: JournalOptions::default(), trust: None }
     }
 }
 
 /// Why a host cannot be brought up.
 pub type HostError = OpenError;
 
-struct Seat {
+pub(crate) struct Seat {
     shard: usize,
     mailbox: Arc<Mailbox>,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
+    /// Held while somebody changes the district's policies: one change after the other.
+    pub(crate) changing: Mutex<()>,
 }
 
-/// What the reload thread and the host share.
-struct Inner {
-    seats: BTreeMap<DistrictId, Seat>,
+/// What those who change policies and the host share.
+pub(crate) struct Inner {
+    pub(crate) seats: BTreeMap<DistrictId, Seat>,
     shards: Vec<Sender<Message>>,
-    parts: Parts,
+    pub(crate) parts: Parts,
+    pub(crate) clock: Arc<dyn Clock>,
     poisoned: Arc<AtomicBool>,
-    problems: Mutex<BTreeMap<DistrictId, String>>,
+    pub(crate) problems: Mutex<BTreeMap<DistrictId, String>>,
+    pub(crate) attempts: Mutex<BTreeMap<DistrictId, VecDeque<Attempt>>>,
     stopping: AtomicBool,
     submitted: AtomicUsize,
     low_space: AtomicBool,
@@ -72,7 +81,7 @@ struct Inner {
 
 /// A running host.
 pub struct Host {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     keeper: Mutex<Option<ViewKeeper>>,
@@ -111,7 +120,9 @@ impl Host {
         }
         let vault = Vault::open(&options.data.join("vault"))?;
         let workshop = Workshop::new(Limits::STANDARD)?;
-        let parts = Parts { workshop, journal, vault, view: view.clone() };
+        let kept = Kept::open(&options.data.join("trust"))?;
+        let trust = Arc::new(TrustKeeper::open(options.trust.clone(), kept, options.clock.now())?);
+        let parts = Parts { workshop, journal, vault, view: view.clone(), trust, backtester: Arc::default() };
         let keeper = view.map(ViewKeeper::start).transpose();
         let keeper = keeper.map_err(|reason| OpenError::System { what: "start the view".into(), reason })?;
         Self::assemble(options, lock, parts, keeper, view_problem)
@@ -137,17 +148,25 @@ impl Host {
         }
         let mut seats = BTreeMap::new();
         let mut problems = BTreeMap::new();
+        let mut attempts = BTreeMap::new();
         let mut watched = Vec::new();
+        if let (Some(file), Some(folder)) = (&options.trust, parts.trust.folder()) {
+            watched.push((file.clone(), BTreeSet::from([folder.to_path_buf()])));
+        }
         for (number, path) in options.districts.iter().enumerate() {
             let folder = folder::read(path)?;
             let opened = OpenedDistrict::open(&parts, &folder, options.clock.now())?;
             parts.journal.append_and_wait(opened.records.clone())?;
             let id = folder.charter.district;
             problems.extend(opened.problem.clone().map(|problem| (id.clone(), problem)));
+            attempts.insert(id.clone(), VecDeque::from(opened.attempts.clone()));
             watched.push((path.clone(), folder.watched));
             let shard = number % count;
             for (id, mailbox) in opened.take_seats(&mut shards[shard]) {
-                if seats.insert(id.clone(), Seat { shard, mailbox, folder: path.clone() }).is_some() {
+                if seats
+                    .insert(id.clone(), Seat { shard, mailbox, folder: path.clone(), changing: Mutex::new(()) })
+                    .is_some()
+                {
                     return Err(OpenError::Twice(id));
                 }
             }
@@ -166,14 +185,25 @@ impl Host {
             seats,
             shards: senders,
             parts,
+            clock: Arc::clone(&options.clock),
             poisoned,
             problems: Mutex::new(problems),
+            attempts: Mutex::new(attempts),
             stopping: AtomicBool::new(false),
             submitted: AtomicUsize::new(0),
             low_space: AtomicBool::new(false),
         });
-        let reloading = Arc::clone(&inner);
-        let watch = FolderWatch::start(watched, Arc::new(move |path: &Path| reloading.reload(path)))?;
+        // What was revoked while the host was down answers nothing.
+        inner.withdraw_denied();
+        let (reloading, trust) = (Arc::clone(&inner), options.trust);
+        let on_change = move |path: &Path| {
+            if trust.as_deref() == Some(path) {
+                reloading.trust_changed();
+            } else {
+                Inner::folder_changed(&reloading, path);
+            }
+        };
+        let watch = FolderWatch::start(watched, Arc::new(on_change))?;
         Ok(Self {
             inner,
             clock: options.clock,
@@ -402,6 +432,7 @@ impl Host {
             let not_in_force = |reason| Degradation::FolderNotInForce { district: district.clone(), reason };
             found.extend(status.reload_problem.map(not_in_force));
         }
+        found.extend(self.inner.parts.trust.standing().problem.map(|reason| Degradation::TrustNotInForce { reason }));
         found
     }
 
@@ -432,6 +463,15 @@ impl Drop for Host {
     }
 }
 
+impl Inner {
+    /// Gives a command to a district's shard.
+    pub(crate) fn send(&self, id: &DistrictId, command: Command) -> Result<(), ChangeError> {
+        let seat = self.seats.get(id).ok_or_else(|| ChangeError::UnknownDistrict(id.to_string()))?;
+        let message = Message { district: id.clone(), command };
+        self.shards[seat.shard].send(message).map_err(|_| ChangeError::Stopping)
+    }
+}
+
 fn shard_count(wanted: usize, districts: usize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let count = if wanted == 0 { cores.saturating_sub(1) } else { wanted };
@@ -444,53 +484,4 @@ fn start(shards: Vec<Shard>) -> Result<Vec<JoinHandle<()>>, OpenError> {
         thread.map_err(|reason| OpenError::System { what: "start a shard".into(), reason })
     };
     shards.into_iter().enumerate().map(spawn).collect()
-}
-
-impl Inner {
-    /// A watched file of a district changed: what its folder says now takes effect between two events, or a problem is
-    /// shown and nothing changes.
-    fn reload(&self, path: &Path) {
-        for (id, seat) in self.seats.iter().filter(|(_, seat)| seat.folder == path) {
-            self.reload_one(id, seat);
-        }
-    }
-
-    fn reload_one(&self, id: &DistrictId, seat: &Seat) {
-        let outcome = self.try_reload(id, seat);
-        let mut problems = self.problems.lock().expect("no holder panics");
-        match outcome {
-            Ok(changed) => {
-                problems.remove(id);
-                if changed {
-                    tracing::info!(target: "muster::reload", district = %id, "the district's new files are in force");
-                }
-            }
-            Err(reason) => {
-                tracing::warn!(target: "muster::reload", district = %id, reason, "the new files are not used; what was in force serves on");
-                problems.insert(id.clone(), reason);
-            }
-        }
-    }
-
-    fn try_reload(&self, id: &DistrictId, seat: &Seat) -> Result<bool, String> {
-        let send = |command| {
-            let message = Message { district: id.clone(), command };
-            self.shards[seat.shard].send(message).map_err(|_| "the host is stopping".to_owned())
-        };
-        let (command, told) = shard::query(|state: &State| state.core.clone());
-        send(command)?;
-        let core = told.blocking_recv().map_err(|_| "the host is stopping".to_owned())?;
-        let state = State { core, ..State::default() };
-        let changes = reload::read(&self.parts, &seat.folder, &state).map_err(|error| error.to_string())?;
-        if changes.is_empty() {
-            return Ok(false);
-        }
-        if let Some((charter, digest)) = changes.charter {
-            send(Command::Charter { charter, digest })?;
-        }
-        for install in changes.installs {
-            send(Command::Install(install))?;
-        }
-        Ok(true)
-    }
 }

@@ -3,7 +3,9 @@
 //! It gathers what waits, lets the kernel decide, makes the entry durable, and only then answers. It holds the clock and
 //! the threads; it makes no decision of its own and speaks no HTTP.
 
+pub mod activation;
 mod bindings;
+pub mod change;
 mod clock;
 pub mod cloudevent;
 mod condition;

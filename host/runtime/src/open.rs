@@ -7,13 +7,14 @@ use std::sync::Arc;
 use muster_kernel::record::{Activation, Entry};
 use muster_kernel::settings::Settings;
 use muster_kernel::{Digest, DistrictId, Role, State, fold, snapshot};
-use muster_packages::Package;
 use muster_sandbox::{Bound, Capabilities, CompileError, Limits, PolicySet, Program};
 use muster_store::{Disk, Journal, Options as JournalOptions, Rows, Vault, VaultError};
 
+use crate::activation::Backtester;
+use crate::activation::trust::TrustKeeper;
 use crate::bindings;
-use crate::district::{District, Install};
-use crate::folder::{BoundFiles, FolderError};
+use crate::district::District;
+use crate::folder::FolderError;
 use crate::workshop::Workshop;
 
 /// Why a district cannot be brought up.
@@ -48,16 +49,6 @@ pub enum OpenError {
         /// Why.
         reason: CompileError,
     },
-    /// A package does not answer for the role that it is bound to.
-    #[error("{package} answers for {offered}, not for {role}; bind it to what it answers for")]
-    Role {
-        /// The package.
-        package: String,
-        /// What it answers for.
-        offered: String,
-        /// What it is bound to.
-        role: Role,
-    },
     /// An entry cannot be read.
     #[error("entry {seq} of district {district} cannot be read: {reason}")]
     Entry {
@@ -80,6 +71,33 @@ pub enum OpenError {
         seen: u64,
         /// What the journal holds instead.
         found: String,
+    },
+    /// The trust file.
+    #[error("{file}: {reason}")]
+    Trust {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The host had a trust file once.
+    #[error(
+        "this host has run under a trust file, and none is given now; start it with --trust FILE: without one, packages \
+         that nobody signed would run"
+    )]
+    TrustMissing,
+    /// What a folder wants is not let in.
+    #[error("{0}")]
+    NotInForce(String),
+    /// A policy of a new district may not take force.
+    #[error("{role}, {step}: {reason}")]
+    NotAdmitted {
+        /// The role.
+        role: Role,
+        /// The step that it did not pass.
+        step: &'static str,
+        /// Why.
+        reason: String,
     },
     /// A district was given twice.
     #[error("district {0} is named by two folders")]
@@ -114,9 +132,22 @@ pub(crate) struct Parts {
     pub(crate) journal: Arc<Journal>,
     pub(crate) vault: Vault,
     pub(crate) view: Option<Arc<dyn Rows>>,
+    pub(crate) trust: Arc<TrustKeeper>,
+    pub(crate) backtester: Arc<Backtester>,
 }
 
 impl Parts {
+    /// Parts that judge nobody's signature: for what decides again, plays or simulates.
+    pub(crate) fn untrusting(
+        workshop: Workshop,
+        journal: Arc<Journal>,
+        vault: Vault,
+        view: Option<Arc<dyn Rows>>,
+    ) -> Self {
+        let (trust, backtester) = (Arc::new(TrustKeeper::absent()), Arc::default());
+        Self { workshop, journal, vault, view, trust, backtester }
+    }
+
     /// The parts of a data folder that nobody writes to through this.
     pub(crate) fn read_only(data: &Path) -> Result<Self, OpenError> {
         let folder = data.join("journal");
@@ -128,7 +159,7 @@ impl Parts {
             Disk::open(&folder).map_err(|reason| OpenError::System { what: folder.display().to_string(), reason })?;
         let journal = Arc::new(Journal::open_read_only(disk, JournalOptions::default())?);
         let vault = Vault::open(&data.join("vault"))?;
-        Ok(Self { workshop: Workshop::new(Limits::STANDARD)?, journal, vault, view: None })
+        Ok(Self::untrusting(Workshop::new(Limits::STANDARD)?, journal, vault, None))
     }
 
     /// A district as its journal left it, with the policies that were in force.
@@ -207,7 +238,7 @@ impl Parts {
         Ok(bindings::within(bound, activation))
     }
 
-    fn program(
+    pub(crate) fn program(
         &self,
         name: &str,
         package: Digest,
@@ -218,33 +249,6 @@ impl Parts {
             Refused::Program(reason) => OpenError::Compile { package: name.into(), reason },
         };
         self.workshop.program(package, || bytes().map_err(Refused::Bytes)).map_err(refused)
-    }
-
-    /// Compiles what a folder binds to a role, and keeps its exact bytes before any entry can name them.
-    pub(crate) fn prepare(&self, role: Role, files: &BoundFiles) -> Result<Install, OpenError> {
-        let Package { manifest, bytes, digest } = &files.package;
-        let name = format!("{} {}", manifest.id, manifest.version);
-        let program = self.program(&name, *digest, || Ok(bytes.clone()))?;
-        let roles = program.roles();
-        if !roles.contains(&role) {
-            let offered: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
-            return Err(OpenError::Role { package: name, offered: offered.join(", "), role });
-        }
-        self.vault.put(bytes)?;
-        self.vault.put(&files.settings_bytes)?;
-        let identity = self.workshop.engine().identity();
-        let activation =
-            Activation::plain(role, &manifest.id, &manifest.version, *digest, files.settings_digest, identity);
-        let bound = Bound {
-            program,
-            package: *digest,
-            settings: Arc::new(files.settings.clone()),
-            settings_digest: files.settings_digest,
-            granted: Capabilities::NONE,
-            limits: Limits::FIRST,
-        };
-        let bound = bindings::within(bound, &activation);
-        Ok(Install { activation, bound })
     }
 }
 

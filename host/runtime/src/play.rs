@@ -14,6 +14,7 @@ use muster_sandbox::Limits;
 use muster_store::{Disk, Journal, Options as JournalOptions, Vault};
 use serde_json::{Map, Value as Json};
 
+use crate::activation::is_in_crisis;
 use crate::cloudevent;
 use crate::district::{District, Outcome, exercise_of};
 use crate::open::{OpenError, Parts};
@@ -128,14 +129,17 @@ impl Player {
         let disk = disk.map_err(|reason| OpenError::System { what: data.display().to_string(), reason })?;
         let journal = Arc::new(Journal::open(disk, JournalOptions::default())?.journal);
         let vault = Vault::open(&data.join("vault"))?;
-        let parts =
-            Parts { workshop: Workshop::new(Limits::STANDARD)?, journal: Arc::clone(&journal), vault, view: None };
+        let parts = Parts::untrusting(Workshop::new(Limits::STANDARD)?, Arc::clone(&journal), vault, None);
         let drill = parts.bring_up(&exercise_of(&folder.charter.district))?;
         let drill = (drill.state.core.seq > 0).then_some(drill);
         let mut player =
             Self { district: parts.bring_up(&folder.charter.district)?, drill, parts: parts.clone(), journal };
-        let changes = reload::difference(&parts, &folder, &player.district.state)?;
         let now = begin.unwrap_or(Instant::MIN);
+        let state = &player.district.state;
+        let changes = reload::difference(&parts, &folder, &state.core, is_in_crisis(state), now, "start");
+        if let Some(problem) = changes.problem() {
+            return Err(OpenError::NotInForce(problem));
+        }
         player.turn(&mut |_| {}, |district, outcome| {
             if let Some((charter, digest)) = changes.charter {
                 district.set_charter(now, charter, digest, outcome);

@@ -16,7 +16,7 @@ use muster_sandbox::PolicySet;
 /// The policies that were in force, and one entry's record of their calls.
 pub(crate) struct Recorded<'a> {
     policies: &'a mut PolicySet,
-    calls: std::slice::Iter<'a, Call>,
+    calls: std::collections::VecDeque<&'a Call>,
     unloaded: Vec<Role>,
     /// Calls executed.
     pub(crate) executed: u64,
@@ -30,11 +30,18 @@ impl<'a> Recorded<'a> {
             Fact::PolicyFailed { role, failure: Failure::Unbound, binding: Binding::InForce, .. } => Some(*role),
             _ => None,
         });
-        Self { policies, calls: entry.calls.iter(), unloaded: unloaded.collect(), executed: 0, taken: 0 }
+        Self { policies, calls: entry.calls.iter().collect(), unloaded: unloaded.collect(), executed: 0, taken: 0 }
+    }
+
+    /// The same, for a candidate that stands beside what answered then: what was on trial then is not asked.
+    pub(crate) fn beside(policies: &'a mut PolicySet, entry: &'a Entry) -> Self {
+        let mut recorded = Self::new(policies, entry);
+        recorded.calls.retain(|call| call.binding != Binding::Candidate);
+        recorded
     }
 
     fn ask<T>(&mut self, role: Role, binding: Binding, execute: impl FnOnce(&mut PolicySet) -> Asked<T>) -> Asked<T> {
-        let next = self.calls.as_slice().first().filter(|call| call.role == role && call.binding == binding);
+        let next = self.calls.front().copied().filter(|call| call.role == role && call.binding == binding);
         let Some(call) = next else {
             // The host had no policy loaded for the role, though one was in force: the record says so.
             if binding == Binding::InForce && self.unloaded.contains(&role) {
@@ -46,7 +53,7 @@ impl<'a> Recorded<'a> {
             self.executed += 1;
             return execute(self.policies);
         };
-        self.calls.next();
+        self.calls.pop_front();
         if let Some(failure @ (Failure::TooSlow | Failure::HostFault | Failure::Unbound)) = call.failure {
             self.taken += 1;
             return failed(failure, call.clone());

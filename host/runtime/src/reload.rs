@@ -10,48 +10,94 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use muster_kernel::charter::Charter;
-use muster_kernel::{Digest, State};
+use muster_kernel::role::Binding;
+use muster_kernel::state::Core;
+use muster_kernel::{Digest, Instant, PolicyMode, Role};
 use notify::{RecursiveMode, Watcher};
 
+use crate::activation::{self, Attempt, Candidate, Scene};
 use crate::district::Install;
-use crate::folder::{self, Folder};
+use crate::folder::{BoundFiles, Folder};
 use crate::open::{OpenError, Parts};
 
 /// How long a folder must be quiet before it is read: editors write in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// What a folder wants changed.
+/// What a folder wants changed, as far as it may.
 #[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) charter: Option<(Box<Charter>, Digest)>,
     pub(crate) installs: Vec<Install>,
+    /// One for each policy that the folder wants, admitted or not.
+    pub(crate) attempts: Vec<Attempt>,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.charter.is_none() && self.installs.is_empty()
     }
+
+    /// Why some of what the folder wants is not let in.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let refused = self.attempts.iter().filter_map(|attempt| {
+            let step = attempt.refusal()?;
+            Some(format!("{}: {}: {}", attempt.role, step.step.english(), step.words.en))
+        });
+        let refused: Vec<String> = refused.collect();
+        (!refused.is_empty()).then(|| refused.join("; "))
+    }
 }
 
-/// What differs between a folder and what is in force.
-pub(crate) fn difference(parts: &Parts, folder: &Folder, state: &State) -> Result<Changes, OpenError> {
+/// What differs between a folder and what came from it before, put through every step of an activation.
+///
+/// What the folder said before and people changed since is left alone: only a changed file asks again.
+pub(crate) fn difference(
+    parts: &Parts,
+    folder: &Folder,
+    core: &Core,
+    crisis: bool,
+    now: Instant,
+    way: &'static str,
+) -> Changes {
     // A drill's district bears a name of its own; everything else of the charter is the same.
-    let in_force = state.charter();
+    let in_force = core.charter.as_ref();
     let named = in_force.map(|charter| Charter { district: folder.charter.district.clone(), ..charter.clone() });
     let charter =
         (named.as_ref() != Some(&folder.charter)).then(|| (Box::new(folder.charter.clone()), folder.charter_digest));
-    let changed = folder.policies.iter().filter(|(role, files)| {
-        !state.core.policies.get(role).is_some_and(|activation| {
-            activation.package == files.package.digest && activation.settings == files.settings_digest
-        })
-    });
+    let scene = Scene { parts, district: &folder.charter.district, core, crisis, now, dry_run: false };
+    let candidates = wanted(folder, core, way);
     // Compiling takes long, and one package needs nothing of another.
-    let installs = std::thread::scope(|scope| {
-        let compiling: Vec<_> = changed.map(|(role, files)| scope.spawn(move || parts.prepare(*role, files))).collect();
-        let joined = compiling.into_iter().map(|thread| thread.join().expect("compiling does not panic"));
-        joined.collect::<Result<Vec<Install>, OpenError>>()
-    })?;
-    Ok(Changes { charter, installs })
+    let admitted: Vec<_> = std::thread::scope(|scope| {
+        let admitting: Vec<_> = candidates.iter().map(|candidate| scope.spawn(|| scene.admit(candidate))).collect();
+        admitting.into_iter().map(|thread| thread.join().expect("a step of an activation does not panic")).collect()
+    });
+    let (attempts, installs): (Vec<_>, Vec<_>) = admitted.into_iter().unzip();
+    Changes { charter, installs: installs.into_iter().flatten().collect(), attempts }
+}
+
+/// What a folder asks for that it did not ask for before.
+fn wanted(folder: &Folder, core: &Core, way: &'static str) -> Vec<Candidate> {
+    let of = |role: &Role, mode: PolicyMode, files: &BoundFiles| Candidate {
+        role: *role,
+        mode,
+        permille: None,
+        files: files.clone(),
+        by: activation::HOST.into(),
+        way,
+        second: None,
+        reason: None,
+        expires: None,
+    };
+    let asked_before =
+        |role: &Role, files: &BoundFiles| core.folder.get(role) == Some(&(files.package.digest, files.settings_digest));
+    let in_force = folder.policies.iter().filter(|(role, files)| !asked_before(role, files));
+    let is_baseline = |role: &Role, files: &BoundFiles| {
+        let known = core.activation(*role, Binding::Baseline);
+        known.is_some_and(|known| known.package == files.package.digest && known.settings == files.settings_digest)
+    };
+    let baselines = folder.baselines.iter().filter(|(role, files)| !is_baseline(role, files));
+    let in_force = in_force.map(|(role, files)| of(role, PolicyMode::Enforce, files));
+    in_force.chain(baselines.map(|(role, files)| of(role, PolicyMode::Baseline, files))).collect()
 }
 
 /// Watches folders until it is dropped.
@@ -112,9 +158,4 @@ fn run(told: &Receiver<PathBuf>, owners: &[(PathBuf, PathBuf)], on_change: &OnCh
             on_change(district);
         }
     }
-}
-
-/// Reads a folder and says what it wants changed.
-pub(crate) fn read(parts: &Parts, path: &Path, state: &State) -> Result<Changes, OpenError> {
-    difference(parts, &folder::read(path)?, state)
 }

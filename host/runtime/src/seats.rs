@@ -5,6 +5,7 @@ use std::sync::Arc;
 use muster_kernel::{DistrictId, Instant};
 use muster_store::Record;
 
+use crate::activation::{Attempt, is_in_crisis};
 use crate::district::{District, Outcome, exercise_of};
 use crate::folder::Folder;
 use crate::open::{OpenError, Parts};
@@ -20,6 +21,14 @@ pub(crate) struct OpenedDistrict {
     pub(crate) records: Vec<Record>,
     /// Why the folder's newest files are not in force, when they are not.
     pub(crate) problem: Option<String>,
+    /// What its folder wanted, step by step.
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// A new district begins with all that its folder says, or not at all.
+fn admitted(attempt: &Attempt) -> Result<(), OpenError> {
+    let Some(refused) = attempt.refusal() else { return Ok(()) };
+    Err(OpenError::NotAdmitted { role: attempt.role, step: refused.step.english(), reason: refused.words.en.clone() })
 }
 
 impl OpenedDistrict {
@@ -33,11 +42,12 @@ impl OpenedDistrict {
         }
         let mut district = parts.bring_up(&folder.charter.district)?;
         let mut outcome = Outcome::default();
-        let (changes, problem) = match reload::difference(parts, folder, &district.state) {
-            Ok(changes) => (changes, None),
-            Err(error) if district.state.core.seq > 0 => (Changes::default(), Some(error.to_string())),
-            Err(error) => return Err(error),
-        };
+        let changes =
+            reload::difference(parts, folder, &district.state.core, is_in_crisis(&district.state), now, "start");
+        let problem = changes.problem();
+        if district.state.core.seq == 0 {
+            changes.attempts.iter().try_for_each(admitted)?;
+        }
         if let Some((charter, digest)) = changes.charter {
             district.set_charter(now, charter, digest, &mut outcome);
         }
@@ -46,7 +56,7 @@ impl OpenedDistrict {
         }
         let drill = parts.bring_up(&exercise_of(&district.id))?;
         let drill_begins = district.for_drill(&drill);
-        Ok(Self { district, drill, drill_begins, records: outcome.records, problem })
+        Ok(Self { district, drill, drill_begins, records: outcome.records, problem, attempts: changes.attempts })
     }
 
     /// Seats the district and its drill; gives what the outside sees of each.

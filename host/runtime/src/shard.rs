@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use muster_kernel::charter::Charter;
-use muster_kernel::record::Receipt;
+use muster_kernel::record::{Receipt, Withdrawal};
 use muster_kernel::{Digest, DistrictId, Event, Instant, State, snapshot};
 use muster_store::{AppendError, Head, Journal};
 use tokio::sync::{broadcast, oneshot};
@@ -38,11 +38,32 @@ type Answer = Box<dyn FnOnce() + Send>;
 
 /// What can reach a district.
 pub(crate) enum Command {
-    Submit { event: Event, reply: oneshot::Sender<Result<Receipt, SubmitError>> },
+    Submit {
+        event: Event,
+        reply: oneshot::Sender<Result<Receipt, SubmitError>>,
+    },
     Query(Question),
-    Charter { charter: Box<Charter>, digest: Digest },
-    Install(Install),
+    Charter {
+        charter: Box<Charter>,
+        digest: Digest,
+    },
+    Install {
+        install: Install,
+        told: Option<oneshot::Sender<u64>>,
+    },
+    /// A package may not answer any more.
+    Withdraw {
+        withdrawal: Withdrawal,
+        told: Option<oneshot::Sender<u64>>,
+    },
     Stop,
+}
+
+impl Command {
+    /// To install, with nobody waiting to hear of it.
+    pub(crate) fn install(install: Install) -> Self {
+        Self::Install { install, told: None }
+    }
 }
 
 /// A command for one district of the shard.
@@ -110,7 +131,7 @@ impl Shard {
     pub(crate) fn seat(&mut self, district: District, mailbox: Arc<Mailbox>, first: Changes) {
         let (acts, signals) = (VecDeque::new(), VecDeque::new());
         let charter = first.charter.map(|(charter, digest)| Command::Charter { charter, digest });
-        let others = charter.into_iter().chain(first.installs.into_iter().map(Command::Install)).collect();
+        let others = charter.into_iter().chain(first.installs.into_iter().map(Command::install)).collect();
         let id = district.id.clone();
         // Nothing is written for a drill that never takes place.
         let begins_with = (is_exercise(&id) && district.state.core.seq == 0).then(Vec::new);
@@ -255,7 +276,7 @@ impl Seat {
 
     fn other(&mut self, now: Instant, command: Command, work: &mut Work) {
         let command = match (&mut self.begins_with, command) {
-            (Some(begins_with), command @ (Command::Charter { .. } | Command::Install(_))) => {
+            (Some(begins_with), command @ (Command::Charter { .. } | Command::Install { .. })) => {
                 begins_with.push(command);
                 return;
             }
@@ -267,9 +288,15 @@ impl Seat {
                 self.district.timers_before(now, &mut work.outcome);
                 self.district.set_charter(now, charter, digest, &mut work.outcome);
             }
-            Command::Install(install) => {
+            Command::Install { install, told } => {
                 self.district.timers_before(now, &mut work.outcome);
-                self.district.install(now, install, &mut work.outcome);
+                let seq = self.district.install(now, install, &mut work.outcome);
+                work.answers.extend(told.map(|told| Box::new(move || _ = told.send(seq)) as Answer));
+            }
+            Command::Withdraw { withdrawal, told } => {
+                self.district.timers_before(now, &mut work.outcome);
+                let seq = self.district.withdraw(now, withdrawal, &mut work.outcome);
+                work.answers.extend(told.map(|told| Box::new(move || _ = told.send(seq)) as Answer));
             }
             // Sorted elsewhere.
             Command::Submit { .. } | Command::Stop => {}

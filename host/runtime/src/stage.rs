@@ -13,6 +13,7 @@ use muster_kernel::{DistrictId, Event, State};
 use muster_store::{AppendError, Journal, Media, Options as JournalOptions, Rows, Vault, Writer};
 use tokio::sync::oneshot;
 
+use crate::activation::is_in_crisis;
 use crate::clock::Clock;
 use crate::district::exercise_of;
 use crate::folder::Folder;
@@ -54,6 +55,7 @@ pub struct Stage {
     changes: Receiver<Change>,
     keeper: Keeper,
     poisoned: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
     /// Bytes of a torn tail that the journal cut when it was opened.
     pub cut_bytes: u64,
 }
@@ -66,13 +68,13 @@ impl Stage {
     pub fn open<M: Media>(ground: Ground<M>, folders: &[&Folder]) -> Result<Self, OpenError> {
         let Ground { media, journal, vault, view, workshop, clock } = ground;
         let (opened, mut writer) = Journal::open_unattended(media, journal)?;
-        let parts = Parts { workshop, journal: Arc::new(opened.journal), vault, view: Some(Arc::clone(&view)) };
+        let parts = Parts::untrusting(workshop, Arc::new(opened.journal), vault, Some(Arc::clone(&view)));
         let (queue, commands) = unbounded();
         let (hand_over, changes) = unbounded();
         let poisoned = Arc::new(AtomicBool::new(false));
         let journal = Arc::clone(&parts.journal);
         let now = clock.now();
-        let mut shard = Shard::new(commands, journal, clock, Some(hand_over), Arc::clone(&poisoned));
+        let mut shard = Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), Arc::clone(&poisoned));
         let mut mailboxes = BTreeMap::new();
         for folder in folders {
             let opened = OpenedDistrict::open(&parts, folder, now)?;
@@ -84,7 +86,7 @@ impl Stage {
         }
         let keeper = Keeper::new(view);
         let cut_bytes = opened.cut_bytes;
-        Ok(Self { parts, writer, shard, queue, mailboxes, changes, keeper, poisoned, cut_bytes })
+        Ok(Self { parts, writer, shard, queue, mailboxes, changes, keeper, poisoned, clock, cut_bytes })
     }
 
     /// Lets an event come to a district, or, in a drill, to the drill's.
@@ -110,9 +112,13 @@ impl Stage {
     pub fn reload(&self, folder: &Folder) -> Result<(), OpenError> {
         let id = &folder.charter.district;
         let Some(state) = self.state(id) else { return Ok(()) };
-        let changes = reload::difference(&self.parts, folder, state)?;
+        let changes =
+            reload::difference(&self.parts, folder, &state.core, is_in_crisis(state), self.clock.now(), "folder");
+        if let Some(problem) = changes.problem() {
+            return Err(OpenError::NotInForce(problem));
+        }
         let charter = changes.charter.map(|(charter, digest)| Command::Charter { charter, digest });
-        for command in charter.into_iter().chain(changes.installs.into_iter().map(Command::Install)) {
+        for command in charter.into_iter().chain(changes.installs.into_iter().map(Command::install)) {
             // The stage holds the other end.
             drop(self.queue.send(Message { district: id.clone(), command }));
         }

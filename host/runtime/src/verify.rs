@@ -258,7 +258,7 @@ fn add(sum: Verified, more: Verified) -> Verified {
     }
 }
 
-fn read(district: &DistrictId, seq: u64, payload: &[u8]) -> Result<Entry, OpenError> {
+pub(crate) fn read(district: &DistrictId, seq: u64, payload: &[u8]) -> Result<Entry, OpenError> {
     Entry::from_bytes(payload).map_err(|reason| OpenError::Entry {
         district: district.clone(),
         seq,
@@ -267,7 +267,7 @@ fn read(district: &DistrictId, seq: u64, payload: &[u8]) -> Result<Entry, OpenEr
 }
 
 /// What made the district decide. A charter stands among the entry's facts.
-fn input_of(entry: &Entry) -> Input {
+pub(crate) fn input_of(entry: &Entry) -> Input {
     match &entry.cause {
         Cause::Event(event) => Input::Event(event.clone()),
         Cause::Timer { .. } => Input::Timer,

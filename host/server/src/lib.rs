@@ -6,6 +6,7 @@
 mod explain;
 mod intake;
 pub mod language;
+mod policies;
 mod problem;
 mod public;
 mod reads;
@@ -47,13 +48,19 @@ pub fn router(host: Arc<Host>) -> Router {
         .route("/v1/districts/{district}/entries", get(reads::entries))
         .route("/v1/districts/{district}/entries/{seq}", get(reads::entry))
         .route("/v1/districts/{district}/entries/{seq}/explanation", get(explain::explanation))
+        .route("/v1/districts/{district}/policies", get(policies::status))
+        .route("/v1/districts/{district}/policies/{role}/history", get(policies::history))
+        .route("/v1/backtests/{digest}", get(policies::backtest))
         .route("/healthz", get(reads::alive))
         .route("/readyz", get(reads::ready))
         .layer(middleware::from_fn(within_time));
-    let router = timed.route("/v1/districts/{district}/stream", get(stream::entries));
+    // A package is larger than an event, and its way in takes longer than an answer.
+    let change = post(policies::change).layer(DefaultBodyLimit::max(policies::BODY_BYTES_MAX));
+    let router = timed.layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let router = router.route("/v1/districts/{district}/policies/{role}", change);
+    let router = router.route("/v1/districts/{district}/stream", get(stream::entries));
     router
         .fallback(problem::no_such_route)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(problem::in_words))
         .layer(middleware::from_fn(traced))
         .with_state(host)

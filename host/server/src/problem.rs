@@ -6,6 +6,8 @@ use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use muster_runtime::activation::Attempt;
+use muster_runtime::change::ChangeError;
 use muster_runtime::cloudevent::CloudEventError;
 use muster_runtime::{QueryError, SubmitError};
 use serde::Serialize;
@@ -25,6 +27,9 @@ pub(crate) struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// For a policy that was not let in: the attempt, step by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<Box<Attempt>>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
 }
@@ -47,6 +52,8 @@ pub(crate) enum Kind {
     JournalStopped,
     Stopping,
     TooSlow,
+    PolicyRefused,
+    PolicyInvalid,
 }
 
 impl Kind {
@@ -88,6 +95,12 @@ impl Kind {
                 ("journal-stopped", StatusCode::SERVICE_UNAVAILABLE, "日志已停止写入", "the journal stopped")
             }
             Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE, "主机正在停止", "the host is stopping"),
+            Self::PolicyRefused => {
+                ("policy-refused", StatusCode::UNPROCESSABLE_ENTITY, "策略未获准启用", "the policy was not let in")
+            }
+            Self::PolicyInvalid => {
+                ("policy-invalid", StatusCode::BAD_REQUEST, "策略变更请求有误", "the change cannot be tried")
+            }
             Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
         }
     }
@@ -111,6 +124,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            attempt: None,
             retry_after_seconds: None,
         }
     }
@@ -118,6 +132,25 @@ impl Problem {
     pub(crate) fn field(mut self, field: Option<&str>) -> Self {
         self.field = field.map(str::to_owned);
         self
+    }
+
+    /// An attempt that did not pass.
+    pub(crate) fn of_attempt(attempt: Attempt, language: Language) -> Self {
+        let said = attempt.refusal().map(|refused| match language {
+            Language::Chinese => format!("{}:{}", refused.step.chinese(), refused.words.zh),
+            Language::English => format!("{}: {}", refused.step.english(), refused.words.en),
+        });
+        let problem = Self::new(Kind::PolicyRefused, language, said.unwrap_or_default());
+        Self { attempt: Some(Box::new(attempt)), ..problem }
+    }
+
+    pub(crate) fn of_change(error: &ChangeError, language: Language) -> Self {
+        let kind = match error {
+            ChangeError::UnknownDistrict(_) => Kind::UnknownDistrict,
+            ChangeError::Stopping => Kind::Stopping,
+            _ => Kind::PolicyInvalid,
+        };
+        Self::new(kind, language, error.to_string())
     }
 
     pub(crate) fn of_event(error: &CloudEventError, language: Language) -> Self {

@@ -2,9 +2,9 @@
 
 use muster_kernel::settings::Settings;
 use muster_kernel::value::Attribute;
-use muster_kernel::{Digest, Event, Instant, Role, Value};
+use muster_kernel::{Event, Instant, Role, Value};
 use muster_packages::Package;
-use muster_runtime::folder::{self, BoundFiles, Folder};
+use muster_runtime::folder::{self, Allowed, BoundFiles, Folder};
 use muster_runtime::{Workshop, play};
 use muster_sandbox::Limits;
 use muster_store::Vault;
@@ -85,9 +85,7 @@ impl World {
 }
 
 fn bind(package: Package, settings: Settings) -> BoundFiles {
-    let settings_bytes = serde_json::to_vec(&settings).expect("settings hold nothing that JSON cannot say");
-    let settings_digest = Digest::of(&settings_bytes);
-    BoundFiles { package, settings, settings_bytes, settings_digest }
+    BoundFiles::new(package, settings, Vec::new(), Allowed::default())
 }
 
 /// A signal like thousands of others, or an act that fits nothing.

@@ -16,6 +16,7 @@ pub(crate) mod care;
 pub(crate) mod journal;
 pub(crate) mod package;
 pub(crate) mod play;
+pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod query;
 pub(crate) mod send;

@@ -20,6 +20,7 @@ pub(crate) fn run(serve: Serve) -> anyhow::Result<ExitCode> {
     }
     let mut options = HostOptions::live(serve.data.clone(), serve.folders.clone());
     options.shards = serve.shards;
+    options.trust = serve.trust.clone();
     options.journal.segment_bytes = serve.segment_mebibytes << 20;
     options.journal.low_space_bytes = serve.low_space_mebibytes << 20;
     let host = Arc::new(Host::open(options)?);
@@ -38,6 +39,10 @@ async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
     for district in host.districts() {
         let status = host.status(district.as_str(), false).await?;
         eprintln!("muster: district {district} at entry {}, {} policies in force", status.seq, status.policies.len());
+    }
+    if let Some((chinese, english)) = host.trust().warning {
+        eprintln!("muster: ! {english}");
+        eprintln!("muster: ! {chinese}");
     }
     for found in host.degradations().await {
         let district = found.district().map(|district| format!("district {district}: ")).unwrap_or_default();

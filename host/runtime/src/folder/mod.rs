@@ -10,15 +10,18 @@ use muster_kernel::act::{Party, Rung};
 use muster_kernel::charter::{
     Actor, Agreement, CalloutClock, Charter, ControlUnit, Department, Node, SpendingCeiling, Team, Vendor,
 };
-use muster_kernel::settings::Settings;
 use muster_kernel::{
     CalloutKind, Digest, DistrictId, Level, Milliseconds, NodeCode, Role, RungCondition, Tier, roster,
 };
+use muster_packages::PackageError;
 use muster_packages::settings::SettingsError;
-use muster_packages::{Package, PackageError};
 use serde::Deserialize;
 
 mod people;
+mod policies;
+
+pub use policies::{Allowed, BoundFiles};
+use policies::{ChangeFile, PolicyFile};
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,21 +76,10 @@ pub struct Folder {
     pub charter_digest: Digest,
     /// The policies, by role.
     pub policies: BTreeMap<Role, BoundFiles>,
+    /// The certified baselines, by role.
+    pub baselines: BTreeMap<Role, BoundFiles>,
     /// Folders whose files it was read from.
     pub watched: BTreeSet<PathBuf>,
-}
-
-/// A package and its settings, as read.
-#[derive(Debug, Clone)]
-pub struct BoundFiles {
-    /// The package.
-    pub package: Package,
-    /// The settings.
-    pub settings: Settings,
-    /// The settings as bytes, for the vault.
-    pub settings_bytes: Vec<u8>,
-    /// Digest of those bytes.
-    pub settings_digest: Digest,
 }
 
 /// `district.toml`, or the `profile.toml` of a folder that is extended.
@@ -141,6 +133,8 @@ struct File {
     funds: people::FundsFile,
     #[serde(default)]
     policies: BTreeMap<Role, PolicyFile>,
+    #[serde(default)]
+    change: ChangeFile,
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,14 +225,6 @@ struct TimesFile {
     approval_wait_minutes: Option<i64>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyFile {
-    package: Option<PathBuf>,
-    #[serde(default)]
-    settings: Vec<PathBuf>,
-}
-
 /// Reads a district's folder.
 ///
 /// # Errors
@@ -247,11 +233,16 @@ pub fn read(path: &Path) -> Result<Folder, FolderError> {
     let mut watched = BTreeSet::new();
     let (charter, policies) = read_charter(path, &mut watched)?;
     let bytes = serde_json::to_vec(&charter).expect("a charter holds nothing that JSON cannot say");
-    let mut bound = BTreeMap::new();
+    let (mut bound, mut baselines) = (BTreeMap::new(), BTreeMap::new());
     for (role, files) in policies {
-        bound.insert(role, read_policy(path, role, &files, &mut watched)?);
+        let field = policies::field(role);
+        bound.insert(role, policies::read(path, &field, &files, &mut watched)?);
+        if let Some(files) = &files.baseline {
+            baselines.insert(role, policies::read(path, &format!("{field}.baseline"), files, &mut watched)?);
+        }
     }
-    Ok(Folder { path: path.into(), charter, charter_digest: Digest::of(&bytes), policies: bound, watched })
+    let charter_digest = Digest::of(&bytes);
+    Ok(Folder { path: path.into(), charter, charter_digest, policies: bound, baselines, watched })
 }
 
 fn read_charter(
@@ -286,10 +277,7 @@ fn read_file(path: &Path) -> Result<File, FolderError> {
 
 /// Paths are relative to the file that names them.
 fn rebase(file: &mut File, folder: &Path) {
-    for policy in file.policies.values_mut() {
-        policy.package = policy.package.as_ref().map(|package| folder.join(package));
-        policy.settings = policy.settings.iter().map(|settings| folder.join(settings)).collect();
-    }
+    file.policies.values_mut().for_each(|policy| policy.rebase(folder));
 }
 
 /// The district's own words over those of the profile: values replace, lists are added.
@@ -320,44 +308,15 @@ fn over(mut base: File, own: File) -> File {
     grants.hours_max = wanted.hours_max.or(grants.hours_max);
     grants.carries_from = wanted.carries_from.or(grants.carries_from);
     base.callouts.extend(own.callouts);
+    base.change.over(&own.change);
     let (times, wanted) = (&mut base.times, own.times);
     times.callout_match_minutes = wanted.callout_match_minutes.or(times.callout_match_minutes);
     times.identity_days = wanted.identity_days.or(times.identity_days);
     times.approval_wait_minutes = wanted.approval_wait_minutes.or(times.approval_wait_minutes);
     for (role, policy) in own.policies {
-        let known = base.policies.entry(role).or_insert(PolicyFile { package: None, settings: Vec::new() });
-        known.package = policy.package.or_else(|| known.package.take());
-        known.settings.extend(policy.settings);
+        base.policies.entry(role).or_default().over(policy);
     }
     base
-}
-
-fn read_policy(
-    path: &Path,
-    role: Role,
-    files: &PolicyFile,
-    watched: &mut BTreeSet<PathBuf>,
-) -> Result<BoundFiles, FolderError> {
-    let Some(package) = &files.package else {
-        return Err(FolderError::Field {
-            file: path.join("district.toml").display().to_string(),
-            field: format!("policies.{role}.package"),
-            reason: "is missing: name the component that answers for the role".into(),
-        });
-    };
-    for file in files.settings.iter().chain([package]) {
-        watched.extend(file.parent().map(Path::to_path_buf));
-    }
-    let named = package.display().to_string();
-    let bytes = std::fs::read(package).map_err(|reason| FolderError::Unreadable { file: named.clone(), reason })?;
-    let package = Package::read(bytes).map_err(|reason| FolderError::Package { file: named, reason })?;
-    let mut settings = Settings::default();
-    for file in &files.settings {
-        muster_packages::settings::read(&mut settings, &read_text(file)?, &file.display().to_string())?;
-    }
-    let settings_bytes = serde_json::to_vec(&settings).expect("settings hold nothing that JSON cannot say");
-    let settings_digest = Digest::of(&settings_bytes);
-    Ok(BoundFiles { package, settings, settings_bytes, settings_digest })
 }
 
 /// Builds a charter and says what is wrong with it.
@@ -422,6 +381,7 @@ impl Builder {
             identity_window: Milliseconds::hours(24 * self.needed(file.times.identity_days, "times.identity_days")?),
             approval_wait: minutes(self.needed(file.times.approval_wait_minutes, "times.approval_wait_minutes")?),
             nodes,
+            change: file.change.rules(),
             ..Charter::default()
         };
         people.settle(&mut charter).map_err(|(field, reason)| self.wrong(field, reason))?;
