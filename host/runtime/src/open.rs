@@ -221,7 +221,7 @@ impl Parts {
 
     /// Compiles what a folder binds to a role, and keeps its exact bytes before any entry can name them.
     pub(crate) fn prepare(&self, role: Role, files: &BoundFiles) -> Result<Install, OpenError> {
-        let Package { manifest, bytes, digest } = &files.package;
+        let Package { manifest, bytes, digest, .. } = &files.package;
         let name = format!("{} {}", manifest.id, manifest.version);
         let program = self.program(&name, *digest, || Ok(bytes.clone()))?;
         let roles = program.roles();
