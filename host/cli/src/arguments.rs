@@ -1,9 +1,13 @@
 //! What can be asked on the command line.
 
+mod trust;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use trust::{Approve, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
 
 /// Muster: policies decide close to the street, the host holds the ceiling, the journal keeps it all.
 #[derive(Debug, Parser)]
@@ -111,6 +115,18 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Check a district's folder
     Check(Check),
+    /// Make a signing key: a secret file for its holder, and the lines that name it in a trust file
+    Keygen(Keygen),
+    /// Sign a package as its vendor or its releaser: the statement is added to the file beside it
+    Sign(Sign),
+    /// Approve something out of the ordinary for one package, in one district, for one role
+    Approve(Approve),
+    /// Put packages and keys on a deny-list, take them back, or sign the list of another
+    Revoke(Revoke),
+    /// Consent to a new trust file: the statement is added to the file beside it
+    SignTrust(SignTrust),
+    /// Say whether a package may be used, by a trust file, and why not
+    VerifyPackage(VerifyPackage),
 }
 
 #[derive(Debug, Args)]
@@ -414,6 +430,9 @@ pub(crate) struct Build {
 pub(crate) struct Inspect {
     /// The package
     pub(crate) file: PathBuf,
+    /// A trust file: signatures are checked, and signers named
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -53,7 +53,13 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify(verify) => commands::verify::run(&verify),
         Command::Play(play) => commands::play::run(&play, output),
         Command::Build(build) => commands::package::build(&build),
-        Command::Inspect(inspect) => commands::package::inspect(&inspect, output),
+        Command::Inspect(inspect) => commands::inspect::run(&inspect, output),
         Command::Check(check) => commands::package::check(&check),
+        Command::Keygen(keygen) => commands::trust::keygen(&keygen),
+        Command::Sign(sign) => commands::trust::sign(&sign),
+        Command::Approve(approve) => commands::trust::approve(&approve),
+        Command::Revoke(revoke) => commands::revoke::run(&revoke),
+        Command::SignTrust(sign) => commands::trust::sign_trust(&sign),
+        Command::VerifyPackage(verify) => commands::judge::run(&verify, output),
     }
 }

@@ -4,7 +4,7 @@
 
 use muster_kernel::settings::{Row, Settings};
 use muster_kernel::value::{Attribute, Decimal};
-use muster_kernel::{Instant, Value};
+use muster_kernel::{Digest, Instant, Value};
 
 /// Why a settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,11 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// What settings are called in the journal and in approvals: SHA-256 of their compact JSON.
+pub fn digest(settings: &Settings) -> Digest {
+    Digest::of(&serde_json::to_vec(settings).expect("settings hold nothing that JSON cannot say"))
 }
 
 /// Reads a settings file over what earlier files said: values are replaced by key, tables by name.

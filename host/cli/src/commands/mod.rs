@@ -13,14 +13,19 @@ macro_rules! say {
 pub(crate) mod act;
 pub(crate) mod call_list;
 pub(crate) mod care;
+pub(crate) mod inspect;
 pub(crate) mod journal;
+pub(crate) mod judge;
+mod keys;
 pub(crate) mod package;
 pub(crate) mod play;
 pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod query;
+pub(crate) mod revoke;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod trust;
 pub(crate) mod verify;
 
 use muster_server::language::Language;

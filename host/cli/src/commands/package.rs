@@ -1,19 +1,25 @@
-//! `muster build`, `inspect` and `check`: for those who write policies and keep a district's folder.
+//! `muster build` and `check`: for those who write policies and keep a district's folder.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
-use muster_packages::Package;
 use muster_runtime::{Clock as _, RealClock};
-use muster_sandbox::{Capability, Engine, Limits};
+use muster_sandbox::{Engine, Limits};
 use muster_server::language::Language;
-use serde_json::json;
 
-use crate::arguments::{Build, Check, Inspect, Output};
+use crate::arguments::{Build, Check};
 
 pub(crate) fn build(wanted: &Build) -> anyhow::Result<ExitCode> {
     let built = muster_packages::build(&wanted.crate_dir)?;
     let manifest = &built.package.manifest;
+    if let Some(missing) = manifest.missing_texts().first() {
+        anyhow::bail!(
+            "the policy has no {0} in {1}: add it to `{0}` in `[package.metadata.muster]` of {2}",
+            missing.field,
+            missing.language,
+            wanted.crate_dir.join("Cargo.toml").display()
+        );
+    }
     let name = format!("{}.wasm", manifest.id.rsplit('/').next().unwrap_or("policy"));
     let out = wanted.out.clone().unwrap_or_else(|| wanted.crate_dir.join(name));
     if let Some(folder) = out.parent() {
@@ -24,33 +30,6 @@ pub(crate) fn build(wanted: &Build) -> anyhow::Result<ExitCode> {
     std::fs::write(&fresh, &built.package.bytes).with_context(|| fresh.display().to_string())?;
     std::fs::rename(&fresh, &out).with_context(|| out.display().to_string())?;
     say!("{} {} → {}  {}", manifest.id, manifest.version, out.display(), built.package.digest.short());
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn inspect(wanted: &Inspect, output: Output) -> anyhow::Result<ExitCode> {
-    let bytes = std::fs::read(&wanted.file).with_context(|| wanted.file.display().to_string())?;
-    let package = Package::read(bytes)?;
-    let program = Engine::new(Limits::STANDARD)?.compile(&package.bytes)?;
-    let roles: Vec<&str> = program.roles().iter().map(|role| role.as_str()).collect();
-    let imports = Capability::ALL.into_iter().filter(|capability| program.imports().has(*capability));
-    let imports: Vec<&str> = imports.map(Capability::interface).collect();
-    let manifest = &package.manifest;
-    match output {
-        Output::Json => say!(
-            "{}",
-            json!({
-                "id": manifest.id, "version": manifest.version, "contract": manifest.contract, "title": manifest.title,
-                "roles": roles, "imports": imports, "digest": package.digest, "bytes": package.bytes.len(),
-            })
-        ),
-        Output::Text => {
-            say!("{} {}  for {}", manifest.id, manifest.version, manifest.contract);
-            manifest.title.iter().for_each(|(language, title)| say!("  {language}: {title}"));
-            say!("  answers for: {}", roles.join(", "));
-            say!("  asks the host for: {}", imports.join(", "));
-            say!("  {} bytes, digest {}", package.bytes.len(), package.digest);
-        }
-    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,6 +45,9 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
             "{} does not answer for {role}; bind it to what it answers for",
             files.package.manifest.id
         );
+    }
+    if faulty_settings(&folder.policies, super::language(wanted.lang)) {
+        return Ok(ExitCode::FAILURE);
     }
     let charter = &folder.charter;
     let advice = muster_runtime::lint::lint(charter, RealClock.now());
@@ -84,4 +66,23 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
         if advice.is_empty() { "nothing to complain about".to_owned() } else { format!("{} to look at", advice.len()) }
     );
     Ok(if advice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether settings do not keep to the schema of their package. What is wrong is said.
+fn faulty_settings(
+    policies: &std::collections::BTreeMap<muster_kernel::Role, muster_runtime::folder::BoundFiles>,
+    language: Language,
+) -> bool {
+    let mut faulty = false;
+    for (role, files) in policies {
+        let schema = files.package.manifest.settings_schema.as_ref();
+        for fault in schema.map(|schema| schema.check(&files.settings)).unwrap_or_default() {
+            faulty = true;
+            match language {
+                Language::Chinese => say!("{role} 的参数: {}", fault.chinese()),
+                Language::English => say!("settings of {role}: {fault}"),
+            }
+        }
+    }
+    faulty
 }

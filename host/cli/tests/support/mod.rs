@@ -14,6 +14,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two folders below the root").to_path_buf()
 }
 
+#[allow(unused_imports, reason = "each test file uses its part")]
 pub(crate) use muster_testkit::examples::examples;
 
 /// A running host. It is killed when dropped.

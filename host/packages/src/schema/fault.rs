@@ -112,10 +112,20 @@ impl fmt::Display for SettingsFault {
             Trouble::Missing => "is missing; add it".into(),
             Trouble::Type { wanted } => format!("must be {}", wanted.names().1),
             Trouble::TooLow { min, characters } => {
-                format!("is too low; at least {}{}", decimal_text(*min), unit(*characters))
+                format!(
+                    "is too {}; at least {}{}",
+                    if *characters { "short" } else { "low" },
+                    decimal_text(*min),
+                    unit(*characters)
+                )
             }
             Trouble::TooHigh { max, characters } => {
-                format!("is too high; at most {}{}", decimal_text(*max), unit(*characters))
+                format!(
+                    "is too {}; at most {}{}",
+                    if *characters { "long" } else { "high" },
+                    decimal_text(*max),
+                    unit(*characters)
+                )
             }
             Trouble::Word { word, words } => format!("`{word}` is not one of: {}", words.join(", ")),
             Trouble::Rows { found, min } => format!("has {found} rows; at least {min} are needed"),
