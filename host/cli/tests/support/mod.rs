@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the example city with packages that were built from source, and the real binary.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod trust;
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,29 @@ pub(crate) fn root() -> PathBuf {
 
 #[allow(unused_imports, reason = "each test file uses its part")]
 pub(crate) use muster_testkit::examples::examples;
+
+/// The binary under test; another one can be named, for instance one that was built for speed.
+fn binary() -> PathBuf {
+    std::env::var_os("MUSTER_BINARY").map_or_else(|| MUSTER.into(), PathBuf::from)
+}
+
+/// Runs the binary; whether it went well, and what it said.
+pub(crate) fn muster(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(binary()).args(arguments).env("LC_ALL", "C").output().expect("the binary runs");
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// The same package with other bytes: a custom section more, that means nothing to anybody.
+pub(crate) fn variant(package: &[u8], edition: &str) -> Vec<u8> {
+    let name = b"edition";
+    let length = u8::try_from(1 + name.len() + edition.len()).expect("a short name");
+    assert!(length < 128, "one byte holds the length");
+    let mut bytes = package.to_vec();
+    bytes.extend([0, length, u8::try_from(name.len()).expect("short")]);
+    bytes.extend(name);
+    bytes.extend(edition.as_bytes());
+    bytes
+}
 
 /// A running host. It is killed when dropped.
 pub(crate) struct Server {
@@ -37,7 +62,7 @@ impl Server {
     pub(crate) fn try_start(data: &Path, districts: &[PathBuf], options: &[&str]) -> Result<Self, String> {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
         let address = format!("127.0.0.1:{port}");
-        let mut command = Command::new(MUSTER);
+        let mut command = Command::new(binary());
         command.arg("serve").arg("--data").arg(data).args(["--listen", &address]).args(options).stderr(Stdio::piped());
         for district in districts {
             command.arg("--district").arg(district);
