@@ -230,13 +230,13 @@ fn self_tests_are_read_with_their_settings_from_table_or_file() {
         role = "triage"
         settings = { watch_hours = 48, t = [{ a = "x" }] }
         events = [{ id = "1", source = "urn:a", type = "t", time = 2021-07-20T12:00:00Z, data = { n = 1 } }]
-        expect = [{ fact = "opened", count = 1, contains = { "incident.scheme" = "flood" } }]
+        expect = [{ fact = "event.placed", count = 1, contains = { "incident.scheme" = "flood" } }]
         [[test]]
         name = "from files"
         role = "triage"
         settings = ["a.toml", "b.toml"]
         events = [{ id = "1", source = "urn:a", type = "t" }]
-        expect = [{ fact = "opened" }]
+        expect = [{ fact = "event.placed" }]
     "#;
     let open = |path: &std::path::Path| match path.to_str() {
         Some("a.toml") => Ok("x = 1\ny = 1\n".to_owned()),
@@ -253,8 +253,8 @@ fn self_tests_are_read_with_their_settings_from_table_or_file() {
     for (right, wrong) in [
         ("b.toml", "c.toml"),
         ("\"from files\"", "\"in place\""),
-        ("[{ fact = \"opened\" }]", "[]"),
-        ("fact = \"opened\" }", "fact = \"\" }"),
+        ("[{ fact = \"event.placed\" }]", "[]"),
+        ("fact = \"event.placed\" }", "fact = \"event.plcaed\" }"),
         ("source = \"urn:a\", type = \"t\" }", "source = \"urn:a\" }"),
         ("count = 1", "cuont = 1"),
     ] {
