@@ -117,9 +117,12 @@ fn what_is_no_package_is_refused_by_name() {
     assert!(matches!(read([COMPONENT, &broken].concat()), Err(PackageError::BadManifest(_))));
 }
 
+/// Something that is done to a manifest.
+type Change = fn(&mut Manifest);
+
 #[test]
 fn what_a_manifest_cannot_say_is_named_with_its_field() {
-    let changes: [(&str, fn(&mut Manifest)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("id", |manifest| manifest.id = "Escalation".into()),
         ("id", |manifest| manifest.id = "ref/../etc".into()),
         ("version", |manifest| manifest.version = "1.2".into()),
