@@ -1,14 +1,13 @@
 //! Trust from end to end with the real binary: keys are made, a package is signed, judged, tampered with, revoked.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
-use support::MUSTER;
+
+const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
 
 /// A folder with a package, keys and a trust file.
 struct Desk {
