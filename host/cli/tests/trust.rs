@@ -1,14 +1,13 @@
 //! Trust from end to end with the real binary: keys are made, a package is signed, judged, tampered with, revoked.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
-use support::MUSTER;
+
+const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
 
 /// A folder with a package, keys and a trust file.
 struct Desk {
@@ -52,10 +51,13 @@ impl Desk {
         for (holder, office) in people {
             let said = well(&["keygen", "--holder", holder, "--out", &desk.text(&format!("{holder}.key"))]);
             let entry = said.replace("offices = []", &format!("offices = [\"{office}\"]"));
-            let entry = entry.replace("from = ", "from = 2020-01-01T00:00:00Z").replace("until = ", "until = 2120-01-01T00:00:00Z");
+            let entry = entry
+                .replace("from = ", "from = 2020-01-01T00:00:00Z")
+                .replace("until = ", "until = 2120-01-01T00:00:00Z");
             trust.push_str(&entry);
         }
-        trust.push_str("[[rule]]\nneeds = [{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }]\n");
+        trust
+            .push_str("[[rule]]\nneeds = [{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }]\n");
         fs::write(desk.path("trust.toml"), trust).expect("written");
         desk
     }
@@ -126,8 +128,16 @@ fn from_a_new_key_to_a_package_that_may_be_used_and_back() {
     let said = well(&["inspect", &desk.text("triage.wasm"), "--trust", &desk.text("trust.toml")]);
     assert!(said.contains("TAMPERED WITH: vendor"), "{said}");
     let said = refused(&[
-        "verify-package", &desk.text("triage.wasm"), "--trust", &desk.text("trust.toml"), "--district", "yunhe",
-        "--role", "triage", "--lang", "zh",
+        "verify-package",
+        &desk.text("triage.wasm"),
+        "--trust",
+        &desk.text("trust.toml"),
+        "--district",
+        "yunhe",
+        "--role",
+        "triage",
+        "--lang",
+        "zh",
     ]);
     assert!(said.contains("不得使用：证明文件第 1 行被篡改"), "{said}");
 }
@@ -173,19 +183,20 @@ fn inspect_shows_manifest_binary_and_signers() {
     let desk = Desk::new();
     desk.sign("vendor", "vendor");
     let package = desk.text("triage.wasm");
-    let inspected: Json =
-        serde_json::from_str(&well(&["--output", "json", "inspect", &package])).expect("JSON");
+    let inspected: Json = serde_json::from_str(&well(&["--output", "json", "inspect", &package])).expect("JSON");
     assert_eq!(inspected["id"], "ref/triage");
     assert_eq!(inspected["roles"], serde_json::json!(["triage"]));
     assert_eq!(inspected["lies"], Json::Null);
-    assert!(inspected["contents"]["imports"].as_array().is_some_and(|names| {
-        names.iter().any(|name| name == "muster:policy/settings@1.0.0")
-    }));
+    assert!(
+        inspected["contents"]["imports"]
+            .as_array()
+            .is_some_and(|names| { names.iter().any(|name| name == "muster:policy/settings@1.0.0") })
+    );
     assert!(inspected["description"]["zh"].is_string() && inspected["settings_schema"]["key"].is_object());
     assert_eq!(inspected["attestations"][0]["statement"]["predicate"]["id"], "ref/triage");
     assert_eq!(inspected["attestations"][0]["signatures"][0]["holder"], Json::Null);
     let said = well(&["inspect", &package, "--trust", &desk.text("trust.toml")]);
-    assert!(said.contains("signed by vendor") && said.contains("答") | said.contains("answers for: triage"), "{said}");
+    assert!(said.contains("signed by vendor") && said.contains("answers for: triage"), "{said}");
 }
 
 #[test]

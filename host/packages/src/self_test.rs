@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muster_kernel::Role;
+use muster_kernel::record::Fact;
 use muster_kernel::settings::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -119,6 +120,12 @@ pub fn read(text: &str, open: impl Fn(&Path) -> std::io::Result<String>) -> Resu
     });
     let tests = tests.collect::<Result<Vec<_>, SelfTestError>>()?;
     validate(&tests, None)?;
+    for test in &tests {
+        // Only here: a package that was built for a newer host may expect facts that this one does not know.
+        if let Some(expect) = test.expect.iter().find(|expect| !Fact::KINDS.contains(&expect.fact.as_str())) {
+            return Err(wrong(&test.name, format!("`{}` is no kind of fact; see docs/events.md", expect.fact)));
+        }
+    }
     Ok(tests)
 }
 

@@ -117,9 +117,12 @@ fn what_is_no_package_is_refused_by_name() {
     assert!(matches!(read([COMPONENT, &broken].concat()), Err(PackageError::BadManifest(_))));
 }
 
+/// Something that is done to a manifest.
+type Change = fn(&mut Manifest);
+
 #[test]
 fn what_a_manifest_cannot_say_is_named_with_its_field() {
-    let changes: [(&str, fn(&mut Manifest)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("id", |manifest| manifest.id = "Escalation".into()),
         ("id", |manifest| manifest.id = "ref/../etc".into()),
         ("version", |manifest| manifest.version = "1.2".into()),
@@ -219,4 +222,48 @@ fn lies_are_told_in_both_languages() {
     let manifest = Manifest { roles: Some(vec![Role::Triage]), imports: Some(Vec::new()), ..manifest() };
     let error = check_claims(&manifest, &contents).expect_err("it lies");
     insta::assert_snapshot!(format!("{error}\n{}", error.chinese()));
+}
+
+#[test]
+fn self_tests_are_read_with_their_settings_from_table_or_file() {
+    use muster_packages::self_test;
+    let text = r#"
+        [[test]]
+        name = "in place"
+        role = "triage"
+        settings = { watch_hours = 48, t = [{ a = "x" }] }
+        events = [{ id = "1", source = "urn:a", type = "t", time = 2021-07-20T12:00:00Z, data = { n = 1 } }]
+        expect = [{ fact = "event.placed", count = 1, contains = { "incident.scheme" = "flood" } }]
+        [[test]]
+        name = "from files"
+        role = "triage"
+        settings = ["a.toml", "b.toml"]
+        events = [{ id = "1", source = "urn:a", type = "t" }]
+        expect = [{ fact = "event.placed" }]
+    "#;
+    let open = |path: &std::path::Path| match path.to_str() {
+        Some("a.toml") => Ok("x = 1\ny = 1\n".to_owned()),
+        Some("b.toml") => Ok("y = 2\n".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let tests = self_test::read(text, open).expect("tests");
+    assert_eq!(tests[0].settings.get("watch_hours"), Some(&muster_kernel::Value::Integer(48)));
+    assert_eq!(tests[0].settings.tables["t"].len(), 1);
+    assert_eq!(tests[0].events[0]["time"], "2021-07-20T12:00:00Z");
+    assert_eq!(tests[1].settings.get("y"), Some(&muster_kernel::Value::Integer(2)));
+    let manifest = Manifest { roles: Some(vec![Role::Triage]), tests, ..manifest() };
+    assert_eq!(Package::read(manifest.embed(COMPONENT)).expect("a package").manifest, manifest);
+    for (right, wrong) in [
+        ("b.toml", "c.toml"),
+        ("\"from files\"", "\"in place\""),
+        ("[{ fact = \"event.placed\" }]", "[]"),
+        ("fact = \"event.placed\" }", "fact = \"event.plcaed\" }"),
+        ("source = \"urn:a\", type = \"t\" }", "source = \"urn:a\" }"),
+        ("count = 1", "cuont = 1"),
+    ] {
+        let error = self_test::read(&text.replacen(right, wrong, 1), open).expect_err(wrong);
+        assert!(!error.place.is_empty() && !error.reason.is_empty(), "{error}");
+    }
+    let other = Manifest { roles: Some(vec![Role::Workflow]), ..manifest };
+    assert!(Package::read(other.embed(COMPONENT)).expect_err("not its role").to_string().contains("`tests`"));
 }

@@ -1,5 +1,6 @@
 //! The schemas of the reference policies: they let through what the examples set, and catch what hands slip on.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use muster_kernel::settings::Settings;
@@ -22,13 +23,16 @@ fn text_of(policy: &str, district: Option<&str>) -> Vec<String> {
     let profile = root().join("examples/ref-v1/settings").join(policy).with_extension("toml");
     let own = district.map(|district| root().join("examples").join(district).join("settings").join(policy));
     let own = own.map(|path| path.with_extension("toml")).filter(|path| path.exists());
-    let read = |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|reason| panic!("{path:?}: {reason}"));
+    let read =
+        |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|reason| panic!("{}: {reason}", path.display()));
     [Some(profile), own].into_iter().flatten().map(read).collect()
 }
 
 fn settings_of(texts: &[String]) -> Settings {
     let mut found = Settings::default();
-    texts.iter().for_each(|text| settings::read(&mut found, text, "settings.toml").expect("settings"));
+    for text in texts {
+        settings::read(&mut found, text, "settings.toml").expect("settings");
+    }
     found
 }
 
@@ -104,7 +108,7 @@ fn what_hands_slip_on_is_caught_with_its_place_and_its_cure() {
         assert_ne!(texts, text_of(policy, None), "`{right}` is not in the settings of {policy} any more");
         let faults = schema(policy).check(&settings_of(&texts));
         assert!(!faults.is_empty(), "{policy}: `{wrong}` went through");
-        text.push_str(&format!("## {policy}: {} → {}\n{}\n\n", right.trim(), wrong.trim(), told(&faults)));
+        write!(text, "## {policy}: {} → {}\n{}\n\n", right.trim(), wrong.trim(), told(&faults)).expect("written");
     }
     insta::assert_snapshot!(text);
 }

@@ -46,9 +46,10 @@ fn print(package: &Package, attestations: &Attestations, trust: Option<&Trust>) 
     let limits = manifest.limits.unwrap_or_default();
     let limit = |limit: Option<u64>| limit.map_or("the host's".into(), |limit| limit.to_string());
     say!("  limits wanted: fuel {}, memory {} bytes", limit(limits.fuel), limit(limits.memory_bytes));
-    match &manifest.settings_schema {
-        Some(schema) => say!("  settings: {} keys, {} tables in its schema", schema.keys.len(), schema.tables.len()),
-        None => say!("  settings: it has no schema; typos show only when it runs"),
+    if let Some(schema) = &manifest.settings_schema {
+        say!("  settings: {} keys, {} tables in its schema", schema.keys.len(), schema.tables.len());
+    } else {
+        say!("  settings: it has no schema; typos show only when it runs");
     }
     say!("  self-tests: {}", manifest.tests.len());
     manifest.tests.iter().for_each(|test| say!("    {} ({})", test.name, test.role));

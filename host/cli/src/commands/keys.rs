@@ -22,8 +22,9 @@ const SECRET_BYTES_MAX: u64 = 4_096;
 pub(crate) fn secret(file: &Path) -> anyhow::Result<SecretKey> {
     let about = fs::metadata(file).with_context(|| file.display().to_string())?;
     let mode = about.permissions().mode() & 0o777;
+    let others = mode & 0o077;
     ensure!(
-        mode & 0o077 == 0,
+        others == 0,
         "{}: others can read this secret key (mode {mode:03o}); if nobody did yet, `chmod 600` it, else make a new one",
         file.display()
     );

@@ -7,6 +7,7 @@
 
 mod approval;
 mod change;
+mod chinese;
 mod deny;
 mod file;
 mod judge;

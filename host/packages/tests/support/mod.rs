@@ -88,7 +88,9 @@ pub(crate) fn production() -> Trust {
 
 pub(crate) fn signed(statement: &Statement, keys: &[&SecretKey]) -> String {
     let mut envelope = Envelope::of(statement.to_payload());
-    keys.iter().for_each(|key| envelope.sign(key));
+    for key in keys {
+        envelope.sign(key);
+    }
     envelope.to_line() + "\n"
 }
 
