@@ -110,7 +110,7 @@ impl Host {
             tracing::warn!(target: "muster::view", problem = problem.english(), "the view could not be opened");
         }
         let vault = Vault::open(&options.data.join("vault"))?;
-        let workshop = Workshop::new(Limits::STANDARD)?;
+        let workshop = Workshop::new(Limits::STANDARD)?.with_cache(&options.data.join("compiled"));
         let parts = Parts { workshop, journal, vault, view: view.clone() };
         let keeper = view.map(ViewKeeper::start).transpose();
         let keeper = keeper.map_err(|reason| OpenError::System { what: "start the view".into(), reason })?;

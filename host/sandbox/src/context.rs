@@ -8,6 +8,7 @@ use muster_kernel::{Instant, LogSeverity, Role, State, Value, facts};
 
 use crate::capability::{Capabilities, Capability};
 use crate::limits::{Limits, Meter};
+use crate::margins::{Margins, Resource, Used};
 
 /// A guest asked for what it was not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +66,21 @@ impl Context {
         }
         self.asked = (questions, handed_over);
         Ok(())
+    }
+
+    /// How near the call has come to each limit; its fuel is known to the engine only.
+    pub(crate) fn margins(&self, fuel: u64) -> Margins {
+        let limits = &self.limits;
+        let used = |used: usize, limit: usize| Used { used: used as u64, limit: limit as u64 };
+        Margins::new(|resource| match resource {
+            Resource::Fuel => Used { used: fuel, limit: limits.fuel },
+            Resource::Memory => used(self.meter.memory_peak, limits.memory_bytes),
+            Resource::Table => used(self.meter.table_peak, limits.table_elements),
+            Resource::Transfer => used(self.asked.1, limits.transfer),
+            Resource::Questions => Used { used: self.asked.0.into(), limit: limits.questions.into() },
+            Resource::LogLines => used(self.lines.len(), limits.log_lines),
+            Resource::MemoryChanges => used(self.memory.len(), limits.memory_changes),
+        })
     }
 
     /// Keeps a line, cut to its cap; lines beyond the cap are dropped, they are for the author only.

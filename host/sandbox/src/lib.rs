@@ -9,11 +9,17 @@ mod capability;
 mod context;
 mod engine;
 mod limits;
+mod margins;
 mod policies;
 mod program;
+mod shape;
+mod version;
 
 pub use capability::{Capabilities, Capability, UnknownCapability};
 pub use engine::{Engine, EngineError};
 pub use limits::{Limits, Wanted};
-pub use policies::{Bound, PolicySet};
+pub use margins::{Margins, Resource, Seen, Used};
+pub use policies::{Bound, PolicySet, Watch};
 pub use program::{CompileError, Program};
+pub use shape::{Shape, ShapeError};
+pub use version::CONTRACT;

@@ -127,12 +127,16 @@ pub(crate) struct OutOfMemory;
 pub(crate) struct Meter {
     memory_bytes: usize,
     table_elements: usize,
+    /// The largest memory and table that were allowed: what the instance had at its peak, for neither ever shrinks.
+    pub(crate) memory_peak: usize,
+    pub(crate) table_peak: usize,
     pub(crate) exceeded: bool,
 }
 
 impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, exceeded: false }
+        let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
+        Self { memory_bytes, table_elements, memory_peak: 0, table_peak: 0, exceeded: false }
     }
 }
 
@@ -140,6 +144,7 @@ impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory_bytes && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
+        self.memory_peak = if fits { self.memory_peak.max(desired) } else { self.memory_peak };
         Ok(fits)
     }
 
@@ -151,6 +156,7 @@ impl ResourceLimiter for Meter {
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.table_elements && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
+        self.table_peak = if fits { self.table_peak.max(desired) } else { self.table_peak };
         Ok(fits)
     }
 }

@@ -18,6 +18,7 @@ use crate::capability::Capabilities;
 use crate::context::{Context, Denied, OverCap};
 use crate::engine::Engine;
 use crate::limits::{Limits, OutOfMemory, Patience};
+use crate::margins::{Margins, Seen};
 use crate::program::Program;
 
 /// A program with its settings, bound to a role.
@@ -42,17 +43,34 @@ pub struct Bound {
 pub struct PolicySet {
     engine: Engine,
     bound: BTreeMap<Role, Bound>,
+    seen: BTreeMap<Role, Seen>,
+    watch: Option<Watch>,
 }
+
+/// Told after each call how near it came to its limits.
+pub type Watch = Arc<dyn Fn(Role, &Margins) + Send + Sync>;
 
 impl PolicySet {
     /// No policies yet: every role is answered by the host's fallback.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, bound: BTreeMap::new() }
+        Self { engine, bound: BTreeMap::new(), seen: BTreeMap::new(), watch: None }
     }
 
     /// Binds a program to a role, in place of what was bound.
     pub fn bind(&mut self, role: Role, bound: Bound) {
         self.bound.insert(role, bound);
+        self.seen.remove(&role);
+    }
+
+    /// Has each later call's margins told to someone, for instance a metric. It is called on the path of an event: it must
+    /// be quick, and it decides nothing.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
+
+    /// How near a role's calls came to their limits since its policy was bound; `None` before the first.
+    pub fn margins(&self, role: Role) -> Option<&Seen> {
+        self.seen.get(&role)
     }
 
     /// What is bound to a role.
@@ -62,7 +80,7 @@ impl PolicySet {
 
     /// One call: a fresh instance, the question in, the answer out, everything counted.
     fn call<T>(
-        &self,
+        &mut self,
         role: Role,
         state: &Arc<State>,
         now: Instant,
@@ -88,6 +106,11 @@ impl PolicySet {
         });
         let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
         let mut context = store.into_data();
+        let margins = context.margins(fuel);
+        self.seen.entry(role).or_default().add(margins);
+        if let Some(watch) = &self.watch {
+            watch(role, &margins);
+        }
         let (answer, failure, detail) = match outcome {
             Ok(answer) => (Ok(answer), None, None),
             Err(ended) => {
