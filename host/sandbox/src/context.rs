@@ -58,13 +58,15 @@ impl Context {
             return Err(wasmtime::Error::new(Denied(capability)));
         }
         let (questions, handed_over) = (self.asked.0 + 1, self.asked.1.saturating_add(bytes));
-        if questions > self.limits.questions {
+        let limits = &self.limits;
+        // Kept also when the call ends here: it is how near the call came.
+        self.asked = (questions.min(limits.questions), handed_over.min(limits.transfer));
+        if questions > limits.questions {
             return Err(wasmtime::Error::new(OverCap("questions to the host")));
         }
-        if handed_over > self.limits.transfer {
+        if handed_over > limits.transfer {
             return Err(wasmtime::Error::new(OverCap("data handed over with questions")));
         }
-        self.asked = (questions, handed_over);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod abi;
 mod capability;
 mod context;
 mod engine;
+mod joins;
 mod limits;
 mod margins;
 mod policies;

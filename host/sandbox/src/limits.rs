@@ -127,7 +127,7 @@ pub(crate) struct OutOfMemory;
 pub(crate) struct Meter {
     memory_bytes: usize,
     table_elements: usize,
-    /// The largest memory and table that were allowed: what the instance had at its peak, for neither ever shrinks.
+    /// The largest memory and table that the instance had, for neither ever shrinks; the limit, once it asked for more.
     pub(crate) memory_peak: usize,
     pub(crate) table_peak: usize,
     pub(crate) exceeded: bool,
@@ -144,7 +144,7 @@ impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory_bytes && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
-        self.memory_peak = if fits { self.memory_peak.max(desired) } else { self.memory_peak };
+        self.memory_peak = self.memory_peak.max(desired.min(self.memory_bytes));
         Ok(fits)
     }
 
@@ -156,7 +156,7 @@ impl ResourceLimiter for Meter {
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.table_elements && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
-        self.table_peak = if fits { self.table_peak.max(desired) } else { self.table_peak };
+        self.table_peak = self.table_peak.max(desired.min(self.table_elements));
         Ok(fits)
     }
 }

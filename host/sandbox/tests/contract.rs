@@ -10,7 +10,7 @@ use muster_kernel::settings::Settings;
 use muster_kernel::{Digest, Role};
 use muster_sandbox::{CONTRACT, Capabilities, Capability, CompileError, Engine, Limits};
 use muster_testkit::contract::{self, Contract, Import};
-use muster_testkit::{district, guests};
+use muster_testkit::district;
 
 /// SHA-256 of every file of every frozen version.
 const FROZEN: [(&str, &str, &str); 4] = [

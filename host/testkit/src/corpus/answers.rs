@@ -41,7 +41,7 @@ pub(super) fn guests() -> Vec<Hostile> {
         ),
         component(
             "list_without_end",
-            Fails(TooLarge),
+            Fails(Invalid),
             || list(u32::MAX, ""),
             "answers with a list of four billion awards",
         ),
@@ -91,8 +91,8 @@ pub(super) fn guests() -> Vec<Hostile> {
             "overlapping_lists",
             Fails(TooLarge),
             || {
-                // Every award's sentences are the whole memory from 4096 on: 3,840 sentences, each of which is empty.
-                let one = "\\00\\00\\00\\00".repeat(13) + "\\00\\10\\00\\00\\00\\0f\\00\\00" + "\\00\\00\\00\\00";
+                // Every award's sentences are all the memory from 16,384 on: 3,072 sentences, each of which is empty.
+                let one = "\\00\\00\\00\\00".repeat(13) + "\\00\\40\\00\\00\\00\\0c\\00\\00" + "\\00\\00\\00\\00";
                 list(32, &format!("(data (i32.const 2048) \"{}\")", one.repeat(32)))
             },
             "answers with lists that share one memory: small for the guest, a hundred thousand items for the host",

@@ -60,13 +60,13 @@ pub(super) fn guests() -> Vec<Hostile> {
         ),
         component(
             "realloc_beyond_memory",
-            Fails(Trapped),
+            Fails(Invalid),
             || realloc("(i32.const -16)"),
             "tells the host to write beyond the memory",
         ),
         component(
             "realloc_unaligned",
-            Fails(Trapped),
+            Fails(Invalid),
             || realloc("(i32.const 8193)"),
             "tells the host to write at an odd address",
         ),

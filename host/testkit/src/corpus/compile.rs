@@ -127,7 +127,7 @@ pub(super) fn guests() -> Vec<Hostile> {
         component(
             "joins_at_the_bound",
             RefusedAtCompile("exports no role"),
-            || joining(500, 1_900),
+            || joining(100, 650),
             "as many joins as are compiled",
         ),
         component(
@@ -156,7 +156,7 @@ pub(super) fn guests() -> Vec<Hostile> {
         ),
         component(
             "instances_over_the_pool",
-            RefusedAtCompile("core instances"),
+            RefusedAtCompile("core module instances"),
             || written(&format!("(component (core module $m) {})", "(core instance (instantiate $m))".repeat(100))),
             "a hundred instances of one module, more than one call is given",
         ),
