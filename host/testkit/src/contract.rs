@@ -172,9 +172,12 @@ impl Contract {
         let name = interface.name.clone().expect("an interface of a package has a name");
         let functions = interface.functions.iter().map(|(function, described)| {
             let signature = self.resolve.wasm_signature(AbiVariant::GuestImport, described);
-            let params: String = signature.params.iter().map(|kind| format!(" (param {})", core(*kind))).collect();
-            let results: String = signature.results.iter().map(|kind| format!(" (result {})", core(*kind))).collect();
-            let zeros: String = signature.params.iter().map(|kind| format!(" ({}.const 0)", core(*kind))).collect();
+            let params =
+                signature.params.iter().map(|kind| format!(" (param {})", core(*kind))).collect::<Vec<_>>().concat();
+            let results =
+                signature.results.iter().map(|kind| format!(" (result {})", core(*kind))).collect::<Vec<_>>().concat();
+            let zeros =
+                signature.params.iter().map(|kind| format!(" ({}.const 0)", core(*kind))).collect::<Vec<_>>().concat();
             let call = format!("(call $asked{zeros})");
             Import {
                 interface: name.clone(),

@@ -95,7 +95,7 @@ fn component(name: &'static str, expect: Expect, make: fn() -> Vec<u8>, why: &'s
 pub fn table() -> String {
     let corpus = corpus();
     let rows = corpus.iter().map(|Hostile { name, why, expect, .. }| format!("| `{name}` | {why} | {expect} |\n"));
-    let rows: String = rows.collect();
+    let rows = rows.collect::<Vec<_>>().concat();
     format!("{} guests.\n\n| guest | what it tries | what becomes of it |\n|---|---|---|\n{rows}", corpus.len())
 }
 

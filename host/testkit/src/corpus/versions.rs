@@ -28,7 +28,8 @@ fn importing(name: &str) -> Vec<u8> {
 
 /// A component whose exports are empty instances.
 fn exporting(names: &[&str]) -> Vec<u8> {
-    let exports: String = names.iter().map(|name| format!("(export \"{name}\" (instance $empty))")).collect();
+    let exports =
+        names.iter().map(|name| format!("(export \"{name}\" (instance $empty))")).collect::<Vec<_>>().concat();
     written(&format!("(component (instance $empty) {exports})"))
 }
 
