@@ -9,7 +9,7 @@ use crate::capability::{Capabilities, Capability};
 use crate::context::Context;
 use crate::engine::{Engine, EngineError};
 use crate::shape::{Shape, ShapeError};
-use crate::version::{CONTRACT, Versions};
+use crate::version::{CONTRACT, Versions, is_newer};
 
 /// Why a component is not a policy that this host can run.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +133,7 @@ impl Engine {
             match interface.map(|interface| (interface, Capability::named(interface))) {
                 Some((_, Some(capability))) => imports = imports.with(capability),
                 Some(("types", None)) => {}
-                Some((_, None)) if versions.is_newer(name) => return Err(versions.misfit(format!("`{name}`"))),
+                Some((_, None)) if is_newer(name) => return Err(versions.misfit(format!("`{name}`"))),
                 _ => foreign.push(format!("`{name}`")),
             }
         }

@@ -41,11 +41,6 @@ impl Versions {
         Ok(Some(interface))
     }
 
-    /// Whether a name claims a later version than this host speaks.
-    pub(crate) fn is_newer(&self, name: &str) -> bool {
-        name.split_once('@').and_then(|(_, version)| released(version)).is_some_and(|version| version > spoken())
-    }
-
     /// Why something does not fit: because it is of a later version, or because it keeps to none.
     pub(crate) fn misfit(&self, reason: String) -> CompileError {
         match self.newest.filter(|newest| *newest > spoken()) {
@@ -55,6 +50,11 @@ impl Versions {
             None => CompileError::Mismatch(reason),
         }
     }
+}
+
+/// Whether a name claims a later version than this host speaks.
+pub(crate) fn is_newer(name: &str) -> bool {
+    name.split_once('@').and_then(|(_, version)| released(version)).is_some_and(|version| version > spoken())
 }
 
 fn spoken() -> Version {

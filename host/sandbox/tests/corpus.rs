@@ -59,10 +59,10 @@ impl Bench {
     fn meet(&self, hostile: &Hostile) -> Came {
         match hostile.guest {
             Guest::Behaviour(behaviour) => {
-                let mut settings = Settings::default();
-                settings.values = BTreeMap::from([("behaviour".into(), Value::Text(behaviour.into()))]);
+                let values = BTreeMap::from([("behaviour".into(), Value::Text(behaviour.into()))]);
+                let settings = Settings { values, ..Settings::default() };
                 let mut policies = self.bind(hostile, &self.rust, settings);
-                self.call(hostile, 0, || escalation(&mut policies))
+                call(hostile, 0, || escalation(&mut policies))
             }
             Guest::Component(make) => {
                 let bytes = make();
@@ -70,7 +70,7 @@ impl Bench {
                 match compiled {
                     Ok(program) => {
                         let mut policies = self.bind(hostile, &program, Settings::default());
-                        self.call(hostile, growth, || incentives(&mut policies))
+                        call(hostile, growth, || incentives(&mut policies))
                     }
                     Err(reason) => refused(hostile, &bytes, &reason, growth),
                 }
@@ -82,27 +82,27 @@ impl Bench {
         let granted = Capabilities::from_names(hostile.claims.iter().copied()).expect("known names");
         common::bind(&self.engine, program, settings, granted)
     }
+}
 
-    fn call(&self, hostile: &Hostile, compile_growth: usize, mut ask: impl FnMut() -> Outcome) -> Came {
-        let (outcome, call_growth) = growth::of(&mut ask);
-        let mut wrong = Vec::new();
-        let expected = match hostile.expect {
-            Expect::Fails(failure) => Some(failure),
-            Expect::Harmless => None,
-            refused => {
-                wrong.push(format!("must be {refused}, but it was compiled and called"));
-                None
-            }
-        };
-        if outcome.0.as_ref().err() != expected.as_ref() || outcome.1.failure != expected {
-            wrong.push(format!("must be {}, but it ended like this: {outcome:?}", hostile.expect));
+fn call(hostile: &Hostile, compile_growth: usize, mut ask: impl FnMut() -> Outcome) -> Came {
+    let (outcome, call_growth) = growth::of(&mut ask);
+    let mut wrong = Vec::new();
+    let expected = match hostile.expect {
+        Expect::Fails(failure) => Some(failure),
+        Expect::Harmless => None,
+        refused => {
+            wrong.push(format!("must be {refused}, but it was compiled and called"));
+            None
         }
-        if ask() != outcome {
-            wrong.push("not the same the second time".into());
-        }
-        let what = outcome.1.failure.map_or("answers".to_owned(), |failure| format!("{failure:?}"));
-        Came { what, fuel: Some(outcome.1.fuel), compile_growth, call_growth, wrong }
+    };
+    if outcome.0.as_ref().err() != expected.as_ref() || outcome.1.failure != expected {
+        wrong.push(format!("must be {}, but it ended like this: {outcome:?}", hostile.expect));
     }
+    if ask() != outcome {
+        wrong.push("not the same the second time".into());
+    }
+    let what = outcome.1.failure.map_or("answers".to_owned(), |failure| format!("{failure:?}"));
+    Came { what, fuel: Some(outcome.1.fuel), compile_growth, call_growth, wrong }
 }
 
 fn refused(hostile: &Hostile, bytes: &[u8], reason: &CompileError, compile_growth: usize) -> Came {

@@ -24,8 +24,8 @@ impl Bench {
     }
 
     fn bind(&self, behaviour: &str) -> PolicySet {
-        let mut settings = Settings::default();
-        settings.values = BTreeMap::from([("behaviour".into(), Value::Text(behaviour.into()))]);
+        let values = BTreeMap::from([("behaviour".into(), Value::Text(behaviour.into()))]);
+        let settings = Settings { values, ..Settings::default() };
         common::bind(&self.engine, &self.program, settings, Capabilities::all())
     }
 }
