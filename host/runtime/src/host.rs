@@ -119,7 +119,7 @@ impl Host {
             tracing::warn!(target: "muster::view", problem = problem.english(), "the view could not be opened");
         }
         let vault = Vault::open(&options.data.join("vault"))?;
-        let workshop = Workshop::new(Limits::STANDARD)?;
+        let workshop = Workshop::new(Limits::STANDARD)?.with_cache(&options.data.join("compiled"));
         let kept = Kept::open(&options.data.join("trust"))?;
         let trust = Arc::new(TrustKeeper::open(options.trust.clone(), kept, options.clock.now())?);
         let parts = Parts { workshop, journal, vault, view: view.clone(), trust, backtester: Arc::default() };

@@ -8,6 +8,7 @@ use muster_kernel::{Instant, LogSeverity, Role, State, Value, facts};
 
 use crate::capability::{Capabilities, Capability};
 use crate::limits::{Limits, Meter};
+use crate::margins::{Margins, Resource, Used};
 
 /// A guest asked for what it was not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,14 +58,31 @@ impl Context {
             return Err(wasmtime::Error::new(Denied(capability)));
         }
         let (questions, handed_over) = (self.asked.0 + 1, self.asked.1.saturating_add(bytes));
-        if questions > self.limits.questions {
+        let limits = &self.limits;
+        // Kept also when the call ends here: it is how near the call came.
+        self.asked = (questions.min(limits.questions), handed_over.min(limits.transfer));
+        if questions > limits.questions {
             return Err(wasmtime::Error::new(OverCap("questions to the host")));
         }
-        if handed_over > self.limits.transfer {
+        if handed_over > limits.transfer {
             return Err(wasmtime::Error::new(OverCap("data handed over with questions")));
         }
-        self.asked = (questions, handed_over);
         Ok(())
+    }
+
+    /// How near the call has come to each limit; its fuel is known to the engine only.
+    pub(crate) fn margins(&self, fuel: u64) -> Margins {
+        let limits = &self.limits;
+        let used = |used: usize, limit: usize| Used { used: used as u64, limit: limit as u64 };
+        Margins::new(|resource| match resource {
+            Resource::Fuel => Used { used: fuel, limit: limits.fuel },
+            Resource::Memory => used(self.meter.memory_peak, limits.memory_bytes),
+            Resource::Table => used(self.meter.table_peak, limits.table_elements),
+            Resource::Transfer => used(self.asked.1, limits.transfer),
+            Resource::Questions => Used { used: self.asked.0.into(), limit: limits.questions.into() },
+            Resource::LogLines => used(self.lines.len(), limits.log_lines),
+            Resource::MemoryChanges => used(self.memory.len(), limits.memory_changes),
+        })
     }
 
     /// Keeps a line, cut to its cap; lines beyond the cap are dropped, they are for the author only.

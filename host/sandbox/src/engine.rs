@@ -1,16 +1,19 @@
 //! The engine: wasmtime, set so that the same call gives the same answer and the same fuel on every machine.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use muster_kernel::Digest;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::abi::v1;
 use crate::context::Context;
 use crate::limits::Limits;
+use crate::shape::Shape;
 
 /// Fuel depends on the compiler and on these settings, so both belong to a policy's identity.
 pub(crate) const IDENTITY: &str = "wasmtime-48.0.8/speed/fuel/1";
@@ -57,6 +60,29 @@ impl Engine {
     pub fn identity(&self) -> &'static str {
         IDENTITY
     }
+
+    /// Names all that a compiled program depends on: the engine and its settings, this machine's processor, and what was
+    /// let through to the compiler. A compiled program is good for an engine of the same name only.
+    pub fn compiled_identity(&self) -> String {
+        let mut settings = Settings(Vec::new());
+        self.inner.precompile_compatibility_hash().hash(&mut settings);
+        let shape = format!("{:?}", Shape::STANDARD);
+        format!("{IDENTITY}/{}/{}", Digest::of(&settings.0), Digest::of(shape.as_bytes()))
+    }
+}
+
+/// Collects what the engine would hash, so that a cryptographic digest can be taken of it.
+struct Settings(Vec<u8>);
+
+impl Hasher for Settings {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Not used: the digest is taken of the collected bytes.
+    fn finish(&self) -> u64 {
+        self.0.len() as u64
+    }
 }
 
 fn config(limits: &Limits) -> Config {
@@ -69,6 +95,10 @@ fn config(limits: &Limits) -> Config {
         .concurrency_support(false)
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
+        // What no policy needs is no way in. Threads, garbage collection and exceptions are not even compiled in.
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_wide_arithmetic(false)
         .memory_init_cow(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     config

@@ -141,12 +141,16 @@ pub(crate) struct OutOfMemory;
 pub(crate) struct Meter {
     memory_bytes: usize,
     table_elements: usize,
+    /// The largest memory and table that the instance had, for neither ever shrinks; the limit, once it asked for more.
+    pub(crate) memory_peak: usize,
+    pub(crate) table_peak: usize,
     pub(crate) exceeded: bool,
 }
 
 impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, exceeded: false }
+        let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
+        Self { memory_bytes, table_elements, memory_peak: 0, table_peak: 0, exceeded: false }
     }
 }
 
@@ -154,6 +158,7 @@ impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory_bytes && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
+        self.memory_peak = self.memory_peak.max(desired.min(self.memory_bytes));
         Ok(fits)
     }
 
@@ -165,6 +170,7 @@ impl ResourceLimiter for Meter {
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.table_elements && maximum.is_none_or(|maximum| desired <= maximum);
         self.exceeded |= !fits;
+        self.table_peak = self.table_peak.max(desired.min(self.table_elements));
         Ok(fits)
     }
 }

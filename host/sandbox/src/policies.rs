@@ -19,6 +19,7 @@ use crate::capability::Capabilities;
 use crate::context::{Context, Denied, OverCap};
 use crate::engine::Engine;
 use crate::limits::{Limits, OutOfMemory, Patience};
+use crate::margins::{Margins, Seen};
 use crate::program::Program;
 
 /// A program with its settings, bound to a role.
@@ -43,12 +44,17 @@ pub struct Bound {
 pub struct PolicySet {
     engine: Engine,
     bound: BTreeMap<(Role, Binding), Bound>,
+    seen: BTreeMap<(Role, Binding), Seen>,
+    watch: Option<Watch>,
 }
+
+/// Told after each call how near it came to its limits.
+pub type Watch = Arc<dyn Fn(Role, &Margins) + Send + Sync>;
 
 impl PolicySet {
     /// No policies yet: every role is answered by the host's fallback.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, bound: BTreeMap::new() }
+        Self { engine, bound: BTreeMap::new(), seen: BTreeMap::new(), watch: None }
     }
 
     /// Binds a program to a role, in place of what was bound.
@@ -59,6 +65,18 @@ impl PolicySet {
     /// Binds a program to a place beside or behind the policy in force.
     pub fn bind_as(&mut self, role: Role, binding: Binding, bound: Bound) {
         self.bound.insert((role, binding), bound);
+        self.seen.remove(&(role, binding));
+    }
+
+    /// Has each later call's margins told to someone, for instance a metric. It is called on the path of an event: it must
+    /// be quick, and it decides nothing.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
+
+    /// How near a role's calls came to their limits since its policy was bound; `None` before the first.
+    pub fn margins(&self, role: Role) -> Option<&Seen> {
+        self.seen.get(&(role, Binding::InForce))
     }
 
     /// What is bound to a role.
@@ -71,15 +89,23 @@ impl PolicySet {
         self.bound.iter().map(|((role, binding), bound)| (*role, *binding, bound))
     }
 
-    /// The same engine with other programs bound.
+    /// The same engine with other programs bound. What was seen of a place is kept as long as the same program with the
+    /// same settings stands there.
     #[must_use]
     pub fn rebound(&self, bound: BTreeMap<(Role, Binding), Bound>) -> Self {
-        Self { engine: self.engine.clone(), bound }
+        let same = |place: &(Role, Binding)| {
+            let of = |set: &BTreeMap<(Role, Binding), Bound>| {
+                set.get(place).map(|bound| (bound.package, bound.settings_digest))
+            };
+            of(&self.bound) == of(&bound)
+        };
+        let seen = self.seen.iter().filter(|(place, _)| same(place)).map(|(place, seen)| (*place, seen.clone()));
+        Self { engine: self.engine.clone(), seen: seen.collect(), watch: self.watch.clone(), bound }
     }
 
     /// One call: a fresh instance, the question in, the answer out, everything counted.
     fn call<T>(
-        &self,
+        &mut self,
         (role, binding): (Role, Binding),
         state: &Arc<State>,
         now: Instant,
@@ -105,6 +131,11 @@ impl PolicySet {
         });
         let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
         let mut context = store.into_data();
+        let margins = context.margins(fuel);
+        self.seen.entry((role, binding)).or_default().add(margins);
+        if let Some(watch) = &self.watch {
+            watch(role, &margins);
+        }
         let (answer, failure, detail) = match outcome {
             Ok(answer) => (Ok(answer), None, None),
             Err(ended) => {

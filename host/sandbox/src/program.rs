@@ -7,7 +7,9 @@ use wasmtime::component::{Component, InstancePre};
 use crate::abi::v1::roles;
 use crate::capability::{Capabilities, Capability};
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
+use crate::shape::{Shape, ShapeError};
+use crate::version::{CONTRACT, Versions, is_newer};
 
 /// Why a component is not a policy that this host can run.
 #[derive(Debug, thiserror::Error)]
@@ -15,15 +17,51 @@ pub enum CompileError {
     /// Not a valid component.
     #[error("the file is not a valid WebAssembly component: {0}; build it with `muster build`")]
     Invalid(String),
+    /// More than the compiler is given.
+    #[error("the component is not compiled: {0}; make it smaller, or split it into several policies")]
+    Shape(ShapeError),
     /// Imports that the contract does not have.
     #[error("the component imports {}, which this host does not offer to policies; remove what needs it", .0.join(", "))]
     ForeignImports(Vec<String>),
+    /// Names a version that no released contract has.
+    #[error("the component names `{0}`, and `{version}` is no released version of the contract; build it against a \
+             released contract", version = .0.rsplit_once('@').map_or("none", |(_, version)| version))]
+    NoVersion(String),
+    /// Built for another major version.
+    #[error(
+        "the component names `{0}`, and this host speaks muster:policy@{CONTRACT}: another major version is another \
+             contract; build it against {CONTRACT}, or use a host that speaks it"
+    )]
+    OtherMajor(String),
+    /// Uses what a later minor version brought.
+    #[error(
+        "the component was built for muster:policy@{wanted} and uses what {CONTRACT} does not have yet ({lacking}); \
+             update this host, or build the policy against {CONTRACT}"
+    )]
+    Newer {
+        /// The version it was built for.
+        wanted: String,
+        /// What the host lacks.
+        lacking: String,
+    },
     /// Exports no role.
     #[error("the component exports no role of muster:policy@1; implement one and name it in `policy!`")]
     NoRole,
+    /// Exports a role more than once.
+    #[error("the component exports {0} in more than one version: nobody could say which of them answers; export one")]
+    Twice(Role),
     /// The types do not fit the contract.
     #[error("the component does not fit the contract muster:policy@1: {0}; build it against this contract's SDK")]
     Mismatch(String),
+}
+
+impl From<ShapeError> for CompileError {
+    fn from(reason: ShapeError) -> Self {
+        match reason {
+            ShapeError::Unreadable(reason) => Self::Invalid(reason),
+            too_much @ ShapeError::TooMuch { .. } => Self::Shape(too_much),
+        }
+    }
 }
 
 /// A compiled policy. Cheap to clone.
@@ -46,64 +84,84 @@ pub(crate) struct Indices {
 }
 
 impl Engine {
-    /// Compiles a component. Takes tens of milliseconds; never done on the path of an event.
+    /// Compiles a component. Takes tens of milliseconds; never done on the path of an event. What would cost the compiler
+    /// too much is refused before the compiler sees it: see [`Shape`].
     ///
     /// # Errors
-    /// When the bytes are not a component, or not a policy of this contract.
+    /// When the bytes are not a component, too much of one, or not a policy of this contract.
     pub fn compile(&self, bytes: &[u8]) -> Result<Program, CompileError> {
-        let component = Component::from_binary(&self.inner, bytes)
-            .map_err(|reason| CompileError::Invalid(format!("{reason:#}")))?;
-        let imports = self.imports(&component)?;
-        let instance = self.linker.instantiate_pre(&component);
-        let instance = instance.map_err(|reason| CompileError::Mismatch(format!("{reason:#}")))?;
-        let exported = self.exported(&component);
+        Shape::STANDARD.check(bytes)?;
+        let component = Component::from_binary(&self.inner, bytes);
+        self.link(&component.map_err(|reason| CompileError::Invalid(format!("{reason:#}")))?)
+    }
+
+    /// A program from its compiled form, without compiling: see [`Program::to_compiled`].
+    ///
+    /// # Errors
+    /// When the engine sees that the form is another version's, another machine's or not of this contract.
+    ///
+    /// # Safety
+    /// Loading a compiled program is running it: the engine checks versions and settings, not what the code does. The
+    /// bytes must come, unchanged, from [`Program::to_compiled`] of an engine with the same [`Engine::compiled_identity`],
+    /// and the package they were compiled from must have passed [`Engine::compile`].
+    #[expect(unsafe_code, reason = "machine code cannot be checked, only authenticated, and that is the caller's part")]
+    pub unsafe fn from_compiled(&self, bytes: &[u8]) -> Result<Program, CompileError> {
+        // SAFETY: the caller vouches that the bytes are this engine's own output, unchanged.
+        let component = unsafe { Component::deserialize(&self.inner, bytes) };
+        self.link(&component.map_err(|reason| CompileError::Invalid(format!("{reason:#}")))?)
+    }
+
+    /// A compiled component as a program, if it keeps to the contract.
+    pub(crate) fn link(&self, component: &Component) -> Result<Program, CompileError> {
+        let mut versions = Versions::default();
+        let imports = self.imports(component, &mut versions)?;
+        let exported = self.exported(component, &mut versions)?;
+        let misfit = |reason: wasmtime::Error| versions.misfit(format!("{reason:#}"));
+        let instance = self.linker.instantiate_pre(component).map_err(misfit)?;
         if exported.is_empty() {
             return Err(CompileError::NoRole);
         }
-        let indices = Indices::find(&instance, &exported)?;
+        let indices = Indices::find(&instance, &exported).map_err(misfit)?;
         Ok(Program { instance, indices, imports })
     }
 
-    fn imports(&self, component: &Component) -> Result<Capabilities, CompileError> {
+    fn imports(&self, component: &Component, versions: &mut Versions) -> Result<Capabilities, CompileError> {
         let mut imports = Capabilities::NONE;
         let mut foreign = Vec::new();
         for (name, _) in component.component_type().imports(&self.inner) {
-            let known = Capability::ALL.into_iter().find(|capability| is_interface(name, capability.interface()));
-            match known {
-                Some(capability) => imports = imports.with(capability),
-                None if is_interface(name, "types") => {}
-                None => foreign.push(format!("`{name}`")),
+            let interface = versions.interface(name)?;
+            match interface.map(|interface| (interface, Capability::named(interface))) {
+                Some((_, Some(capability))) => imports = imports.with(capability),
+                Some(("types", None)) => {}
+                Some((_, None)) if is_newer(name) => return Err(versions.misfit(format!("`{name}`"))),
+                _ => foreign.push(format!("`{name}`")),
             }
         }
         if foreign.is_empty() { Ok(imports) } else { Err(CompileError::ForeignImports(foreign)) }
     }
 
-    fn exported(&self, component: &Component) -> Vec<Role> {
+    fn exported(&self, component: &Component, versions: &mut Versions) -> Result<Vec<Role>, CompileError> {
         let kind = component.component_type();
         let interfaces =
             kind.exports(&self.inner).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)));
-        let named =
-            interfaces.filter_map(|(name, _)| Role::ALL.iter().copied().find(|role| is_interface(name, role.as_str())));
-        named.collect()
+        let mut roles = Vec::new();
+        for (name, _) in interfaces {
+            let interface = versions.interface(name)?;
+            let Some(role) = Role::ALL.iter().copied().find(|role| interface == Some(role.as_str())) else { continue };
+            if roles.contains(&role) {
+                return Err(CompileError::Twice(role));
+            }
+            roles.push(role);
+        }
+        Ok(roles)
     }
 }
 
-/// Whether an import or export is this interface of the contract, at any version of its major.
-fn is_interface(name: &str, interface: &str) -> bool {
-    let plain = name.strip_prefix("muster:policy/").and_then(|rest| rest.split_once('@'));
-    matches!(plain, Some((found, version)) if found == interface && version.starts_with("1."))
-}
-
 impl Indices {
-    fn find(instance: &InstancePre<Context>, exported: &[Role]) -> Result<Self, CompileError> {
+    fn find(instance: &InstancePre<Context>, exported: &[Role]) -> wasmtime::Result<Self> {
         macro_rules! index {
             ($role:ident, $module:ident) => {
-                if exported.contains(&Role::$role) {
-                    let index = roles::$module::GuestIndices::new(instance);
-                    Some(index.map_err(|reason| CompileError::Mismatch(format!("{reason:#}")))?)
-                } else {
-                    None
-                }
+                if exported.contains(&Role::$role) { Some(roles::$module::GuestIndices::new(instance)?) } else { None }
             };
         }
         Ok(Self {
@@ -129,6 +187,14 @@ impl Program {
             Role::Workflow => self.indices.workflow.is_some(),
         };
         Role::ALL.iter().copied().filter(answers).collect()
+    }
+
+    /// The compiled form, to be loaded again by an engine with the same [`Engine::compiled_identity`].
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn to_compiled(&self) -> Result<Vec<u8>, EngineError> {
+        Ok(self.instance.component().serialize()?)
     }
 
     /// What the component asks of the host.

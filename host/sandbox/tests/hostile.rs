@@ -247,7 +247,7 @@ fn a_binding_is_held_to_its_own_limits() {
     let host = bench.engine.limits();
     let enough = host.narrowed(&Wanted { fuel: Some(free.call.fuel), ..Wanted::default() });
     assert_eq!(ask(enough), free, "a call is not changed by limits that it keeps");
-    let fuel = host.narrowed(&Wanted { fuel: Some(free.call.fuel - 1), ..Wanted::default() });
+    let fuel = host.narrowed(&Wanted { fuel: Some(free.call.fuel / 2), ..Wanted::default() });
     assert_eq!(ask(fuel).rule, Err(Failure::OutOfFuel));
     let memory = host.narrowed(&Wanted { memory_bytes: Some(1_000), ..Wanted::default() });
     assert_eq!(ask(memory).rule, Err(Failure::TooLarge));

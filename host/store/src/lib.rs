@@ -1,9 +1,11 @@
-//! Storage: the journal that is the truth, the sled view that can be rebuilt, and the vault of exact bytes.
+//! Storage: the journal that is the truth, the sled view that can be rebuilt, the vault of exact bytes, and the
+//! cache of compiled programs.
 //!
 //! The only crate that touches the disk or says sled. It knows nothing of events or policies: payloads are bytes.
 
 pub mod backup;
 pub mod checkpoint;
+pub mod compiled;
 mod error;
 mod folder;
 mod journal;
@@ -22,6 +24,7 @@ mod walk;
 mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
+pub use compiled::{Compiled, CompiledError};
 pub use error::{AppendError, Error};
 pub use journal::{Journal, Opened, Options, VerifyReport};
 pub use kept::Kept;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use muster_kernel::act::SpendRequest;
 use muster_kernel::charter::{Actor, Charter, Department, Node, SpendingCeiling};
-use muster_kernel::role::{IncidentView, ResponseView, discretion, escalation, triage};
+use muster_kernel::role::{IncidentView, ResponseView, discretion, escalation, incentives, triage};
 use muster_kernel::state::Reputation;
 use muster_kernel::value::Attribute;
 use muster_kernel::{Event, Instant, Level, Milliseconds, Mode, RiskStage, State, Tier, Value, fold};
@@ -176,5 +176,24 @@ pub fn discretion() -> discretion::Question {
         tier: Tier::Street,
         incident: Some(incident()),
         proposed: false,
+    }
+}
+
+/// A settled patrol of two hours.
+pub fn service() -> incentives::Service {
+    incentives::Service {
+        id: "v-1".into(),
+        team: Some("t-1".into()),
+        person: None,
+        headcount: 4,
+        started: now(),
+        ended: Instant::from_millis(NOW + 2 * 3_600_000),
+        task: None,
+        incident: Some(INCIDENT.into()),
+        hazardous: false,
+        mode: Mode::Normal,
+        exercise: false,
+        verified_by: Some("urn:app:muster:street:990103901".into()),
+        settled_today: Milliseconds::hours(0),
     }
 }

@@ -77,7 +77,10 @@ fn keep(shelf: &Path, crate_dir: &Path, bytes: &[u8]) {
 }
 
 /// The root of the workspace.
-pub(crate) fn workspace() -> PathBuf {
+///
+/// # Panics
+/// When it cannot be found.
+pub fn workspace() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().unwrap_or_else(|reason| panic!("{}: {reason}", root.display()))
 }
