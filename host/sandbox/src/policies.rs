@@ -13,7 +13,7 @@ use muster_kernel::{Digest, Instant, Role, State};
 use wasmtime::component::Instance;
 use wasmtime::{Store, Trap};
 
-use crate::abi::v1::{Kernel, Wit, answer_lists};
+use crate::abi::v1::{Kernel, Shelf, Wit, answer_lists};
 use crate::context::{Capabilities, Context, Denied, OverCap};
 use crate::engine::Engine;
 use crate::limits::{OutOfMemory, Patience};
@@ -38,7 +38,14 @@ pub struct Bound {
 #[derive(Clone)]
 pub struct PolicySet {
     engine: Engine,
-    bound: BTreeMap<Role, Bound>,
+    bound: BTreeMap<Role, Ready>,
+}
+
+/// What is bound, and its settings in the contract's form.
+#[derive(Clone)]
+struct Ready {
+    bound: Bound,
+    shelf: Arc<Shelf>,
 }
 
 impl PolicySet {
@@ -48,13 +55,15 @@ impl PolicySet {
     }
 
     /// Binds a program to a role, in place of what was bound.
-    pub fn bind(&mut self, role: Role, bound: Bound) {
-        self.bound.insert(role, bound);
+    pub fn bind(&mut self, role: Role, mut bound: Bound) {
+        let shelf = self.engine.shelf(bound.settings_digest, &bound.settings);
+        bound.settings = Arc::clone(shelf.settings());
+        self.bound.insert(role, Ready { bound, shelf });
     }
 
     /// What is bound to a role.
     pub fn bound(&self, role: Role) -> Option<&Bound> {
-        self.bound.get(&role)
+        self.bound.get(&role).map(|ready| &ready.bound)
     }
 
     /// One call: a fresh instance, the question in, the answer out, everything counted.
@@ -66,10 +75,9 @@ impl PolicySet {
         scope: MemoryScope,
         ask: impl FnOnce(&mut Store<Context>, &Instance, &Program) -> Option<wasmtime::Result<T>>,
     ) -> Asked<T> {
-        let Some(bound) = self.bound.get(&role) else { return unbound(role) };
+        let Some(Ready { bound, shelf }) = self.bound.get(&role) else { return unbound(role) };
         let limits = self.engine.limits;
-        let settings = Arc::clone(&bound.settings);
-        let context = Context::new(Arc::clone(state), settings, now, role, scope, bound.granted, limits);
+        let context = Context::new(Arc::clone(state), Arc::clone(shelf), now, role, scope, bound.granted, limits);
         let mut store = Store::new(&self.engine.inner, context);
         store.limiter(|context| &mut context.meter);
         store.set_hostcall_fuel(limits.transfer);
@@ -172,8 +180,8 @@ fn first_line(error: &wasmtime::Error) -> String {
 impl Policies for PolicySet {
     fn triage(&mut self, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
         self.call(Role::Triage, state, question.now, None, |store, instance, program| {
-            let guest = program.indices.triage.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_classify(store, &question.wit())).map(Kernel::kernel))
+            let export = program.exports.triage.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
         })
     }
 
@@ -184,15 +192,15 @@ impl Policies for PolicySet {
         question: &escalation::Question,
     ) -> Asked<Vec<Effect>> {
         self.call(Role::Escalation, state, question.now, scope, |store, instance, program| {
-            let guest = program.indices.escalation.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_assess(store, &question.wit())).map(answer_lists::effects))
+            let export = program.exports.escalation.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(answer_lists::effects))
         })
     }
 
     fn discretion(&mut self, state: &Arc<State>, question: &discretion::Question) -> Asked<discretion::Answer> {
         self.call(Role::Discretion, state, question.now, None, |store, instance, program| {
-            let guest = program.indices.discretion.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_rule(store, &question.wit())).map(Kernel::kernel))
+            let export = program.exports.discretion.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
         })
     }
 
@@ -203,12 +211,8 @@ impl Policies for PolicySet {
         service: &incentives::Service,
     ) -> Asked<Vec<incentives::Award>> {
         self.call(Role::Incentives, state, now, None, |store, instance, program| {
-            let guest = program.indices.incentives.as_ref()?.load(&mut *store, instance);
-            Some(
-                guest
-                    .and_then(|guest| guest.call_settle(store, now.as_millis(), &service.wit()))
-                    .map(answer_lists::awards),
-            )
+            let export = program.exports.incentives.as_ref()?;
+            Some(export.call(store, instance, (now.as_millis(), &service.wit())).map(answer_lists::awards))
         })
     }
 
@@ -218,8 +222,8 @@ impl Policies for PolicySet {
         question: &oversight::Question,
     ) -> Asked<Vec<oversight::ReasonedFinding>> {
         self.call(Role::Oversight, state, question.now, None, |store, instance, program| {
-            let guest = program.indices.oversight.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_inspect(store, &question.wit())).map(answer_lists::findings))
+            let export = program.exports.oversight.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(answer_lists::findings))
         })
     }
 
@@ -230,8 +234,8 @@ impl Policies for PolicySet {
         process: &workflow::Process,
     ) -> Asked<Result<Vec<Attribute>, Because>> {
         self.call(Role::Workflow, state, now, None, |store, instance, program| {
-            let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_migrate(store, &process.wit())).map(answer_lists::migrated))
+            let (_, export) = program.exports.workflow.as_ref()?;
+            Some(export.call(store, instance, (&process.wit(),)).map(answer_lists::migrated))
         })
     }
 
@@ -242,8 +246,8 @@ impl Policies for PolicySet {
         question: &workflow::Question,
     ) -> Asked<workflow::Outcome> {
         self.call(Role::Workflow, state, question.now, scope, |store, instance, program| {
-            let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_step(store, &question.wit())).map(Kernel::kernel))
+            let (export, _) = program.exports.workflow.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
         })
     }
 }

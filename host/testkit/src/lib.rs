@@ -7,3 +7,4 @@
 pub mod district;
 pub mod examples;
 pub mod guests;
+pub mod measure;
