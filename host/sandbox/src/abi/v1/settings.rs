@@ -226,7 +226,7 @@ mod tests {
         let values: Vec<Value> =
             values.into_iter().chain([Value::Integer(1), Value::Flag(true), Value::Unknown]).collect();
         let wanted = ["kind", "place", "level", "absent"]
-            .map(|key| values.iter().map(|value| Attribute::new(key, value.clone())));
+            .map(|key| values.iter().map(move |value| Attribute::new(key, value.clone())));
         let wanted: Vec<Attribute> = wanted.into_iter().flatten().collect();
         let check = |matching: &[Attribute]| {
             let answered: Vec<_> = shelf.rows("rule", matching).iter().map(|row| Arc::as_ptr(&row.cells)).collect();
