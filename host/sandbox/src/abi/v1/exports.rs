@@ -76,6 +76,7 @@ impl<S: Signature> Export<S> {
         let interface = component.component().get_export_index(None, S::INTERFACE).ok_or_else(lacks)?;
         let (item, index) = component.component().get_export(Some(&interface), S::FUNCTION).ok_or_else(lacks)?;
         let ComponentItem::ComponentFunc(function) = item else { return Err(lacks()) };
+        // What the generated bindings use to check an export; the engine's version is pinned, so it cannot change unseen.
         function
             .typecheck::<S::Question<'static>, (S::Answer,)>(&component.instance_type())
             .map_err(|reason| reason.context(format!("`{}` of `{}`", S::FUNCTION, S::INTERFACE)))?;
