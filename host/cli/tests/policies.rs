@@ -205,7 +205,8 @@ fn in_an_emergency_the_glass_is_broken_by_two_with_a_reason_and_an_end() {
         server.send("yunhe", &spend(&format!("q-{number}"), 18_000_000));
     }
     let wider = city.limits("wider.toml", "90_000_000");
-    let override_ = ["activate", "discretion", "--settings", path(&wider), "--by", "li", "--second", "wang", "--reason", "water"];
+    let override_ =
+        ["activate", "discretion", "--settings", path(&wider), "--by", "li", "--second", "wang", "--reason", "water"];
     let (passed, said) = policy(server, &override_);
     assert!(!passed && said.contains("while an emergency is on"), "{said}");
     let mut never = override_.to_vec();
@@ -272,8 +273,7 @@ fn a_shadow_is_compared_a_canary_answers_in_part_and_a_failing_policy_gives_way(
 fn what_people_changed_stays_until_the_folder_itself_changes() {
     let city = City::new();
     let stricter = city.limits("stricter.toml", "1_000_000");
-    let (passed, said) =
-        policy(&city.server, &["activate", "discretion", "--settings", path(&stricter), "--by", "li"]);
+    let (passed, said) = policy(&city.server, &["activate", "discretion", "--settings", path(&stricter), "--by", "li"]);
     assert!(passed, "{said}");
     let in_force = role(&policies(&city.server), "discretion")["in_force"]["settings"].clone();
     let City { _examples, data, folder, server } = city;
@@ -283,9 +283,7 @@ fn what_people_changed_stays_until_the_folder_itself_changes() {
     let file = folder.join("../ref-v1/settings/discretion.toml");
     let text = fs::read_to_string(&file).expect("read");
     fs::write(&file, text.replace("item = 10_000_000", "item = 9_000_000")).expect("written");
-    until("the folder's new settings", || {
-        role(&policies(&server), "discretion")["in_force"]["settings"] != in_force
-    });
+    until("the folder's new settings", || role(&policies(&server), "discretion")["in_force"]["settings"] != in_force);
     server.send("yunhe", &signal("s-1", "990103901"));
 }
 
@@ -295,7 +293,8 @@ fn a_typo_in_settings_is_told_with_its_place_and_changes_nothing() {
     let before = role(&policies(&city.server), "discretion")["in_force"].clone();
     let text = fs::read_to_string(city.folder.join("../ref-v1/settings/discretion.toml")).expect("read");
     let typo = city.data.path().join("typo.toml");
-    fs::write(&typo, text.replacen("second_signature_above_permille", "second_signature_above_permile", 1)).expect("written");
+    fs::write(&typo, text.replacen("second_signature_above_permille", "second_signature_above_permile", 1))
+        .expect("written");
     let (passed, said) = policy(&city.server, &["activate", "discretion", "--settings", path(&typo), "--by", "li"]);
     assert!(!passed && said.contains("second_signature_above_permile"), "{said}");
     assert_eq!(role(&policies(&city.server), "discretion")["in_force"], before);

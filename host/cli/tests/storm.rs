@@ -12,8 +12,8 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -116,7 +116,14 @@ struct Sent {
 }
 
 /// Sends at an even pace over all districts until it is told to stop.
-fn load(server: &Server, districts: usize, rate: usize, stop: &AtomicBool, reloading: &AtomicBool, sent: &Mutex<Vec<Sent>>) {
+fn load(
+    server: &Server,
+    districts: usize,
+    rate: usize,
+    stop: &AtomicBool,
+    reloading: &AtomicBool,
+    sent: &Mutex<Vec<Sent>>,
+) {
     const SENDERS: usize = 8;
     let counter = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -126,7 +133,11 @@ fn load(server: &Server, districts: usize, rate: usize, stop: &AtomicBool, reloa
                 let agent = support::agent();
                 while !stop.load(Ordering::Relaxed) {
                     let number = counter.fetch_add(1, Ordering::Relaxed);
-                    let due = begun + Duration::from_secs_f64(f64::from(u32::try_from(number).expect("few")) / f64::from(u32::try_from(rate).expect("few")));
+                    let due = begun
+                        + Duration::from_secs_f64(
+                            f64::from(u32::try_from(number).expect("few"))
+                                / f64::from(u32::try_from(rate).expect("few")),
+                        );
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     let district = number % districts;
                     let url = server.url(&format!("/v1/districts/d{district:02}/events"));
@@ -221,7 +232,8 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 outcomes.entry(kind).or_default().1 += 1;
                 continue;
             }
-            let attempt = settled(&server, &digest(&bytes)).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
+            let attempt =
+                settled(&server, &digest(&bytes)).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
             // A package and what is signed about it are two files: an attempt may see the first without the second.
             let mut activated = attempt["seq"].is_number();
             let wait = Instant::now();
@@ -235,7 +247,11 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
             }
             assert_eq!(activated, kind == "good", "a {kind} package: {attempt}");
             let outcome = outcomes.entry(kind).or_default();
-            if activated { outcome.0 += 1 } else { outcome.1 += 1 }
+            if activated {
+                outcome.0 += 1
+            } else {
+                outcome.1 += 1
+            }
             if kind == "wider" {
                 city.bind("capabilities = [\"settings\", \"roster\", \"calendar\", \"memory\", \"facts\"]");
             }
@@ -251,10 +267,20 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
         let of = |row: &&Sent| row.district != 0 && row.reloading == reloading;
         let mut times: Vec<Duration> = sent.iter().filter(of).map(|row| row.latency).collect();
         times.sort();
-        println!("other districts, {what}: {} events, p50 {:?}, p99 {:?}, max {:?}", times.len(), percentile(&times, 500), percentile(&times, 990), percentile(&times, 1_000));
+        println!(
+            "other districts, {what}: {} events, p50 {:?}, p99 {:?}, max {:?}",
+            times.len(),
+            percentile(&times, 500),
+            percentile(&times, 990),
+            percentile(&times, 1_000)
+        );
     }
     reload_times.sort();
-    println!("good reloads, saved to in force: p50 {:?}, max {:?}", percentile(&reload_times, 500), percentile(&reload_times, 1_000));
+    println!(
+        "good reloads, saved to in force: p50 {:?}, max {:?}",
+        percentile(&reload_times, 500),
+        percentile(&reload_times, 1_000)
+    );
     server.stop();
     let (proved, said) = support::muster(&["verify", data.path().to_str().expect("UTF-8")]);
     assert!(proved, "{said}");
@@ -298,7 +324,11 @@ fn a_saved_policy_decides_soon_and_every_step_was_taken() {
     let server = Server::start_with(data.path(), &city.folders, &["--trust", trust.to_str().expect("UTF-8")]);
     let batch: Vec<Json> = (0..history).map(|number| signal(&format!("h-{number}"), "990103901")).collect();
     for events in batch.chunks(100) {
-        let (status, _, _) = server.post("/v1/districts/d00/events", "application/cloudevents-batch+json", json!(events).to_string().as_bytes());
+        let (status, _, _) = server.post(
+            "/v1/districts/d00/events",
+            "application/cloudevents-batch+json",
+            json!(events).to_string().as_bytes(),
+        );
         assert_eq!(status, 200);
     }
     let good = muster_testkit::guests::policy("triage");
@@ -310,7 +340,8 @@ fn a_saved_policy_decides_soon_and_every_step_was_taken() {
         let waiting = city.packages.join("waiting.wasm");
         fs::write(&waiting, &bytes).expect("written");
         city.office.release(&waiting);
-        fs::rename(city.packages.join("waiting.wasm.dsse.jsonl"), city.packages.join("triage.wasm.dsse.jsonl")).expect("renamed");
+        fs::rename(city.packages.join("waiting.wasm.dsse.jsonl"), city.packages.join("triage.wasm.dsse.jsonl"))
+            .expect("renamed");
         std::thread::sleep(Duration::from_millis(500));
         let saved = Instant::now();
         fs::rename(&waiting, city.packages.join("triage.wasm")).expect("renamed");
@@ -325,10 +356,22 @@ fn a_saved_policy_decides_soon_and_every_step_was_taken() {
         }
         times.push(saved.elapsed());
         let last = attempts(&server).pop().expect("an attempt");
-        let steps: Vec<&str> = last["steps"].as_array().expect("steps").iter().filter_map(|step| step["step"].as_str()).collect();
+        let steps: Vec<&str> =
+            last["steps"].as_array().expect("steps").iter().filter_map(|step| step["step"].as_str()).collect();
         assert_eq!(
             steps,
-            ["read", "trust", "contract", "capabilities", "compile", "settings", "self_tests", "backtest", "store", "activate"]
+            [
+                "read",
+                "trust",
+                "contract",
+                "capabilities",
+                "compile",
+                "settings",
+                "self_tests",
+                "backtest",
+                "store",
+                "activate"
+            ]
         );
         assert!(last["backtest"].is_string(), "{last}");
     }

@@ -116,8 +116,7 @@ fn activation(name: &str, mode: PolicyMode) -> Activation {
 
 impl District {
     fn new(rules: ChangeRules) -> Self {
-        let mut district =
-            Self { state: Arc::default(), places: Places::default(), now: start(), entries: Vec::new() };
+        let mut district = Self { state: Arc::default(), places: Places::default(), now: start(), entries: Vec::new() };
         let charter = muster_kernel::charter::Charter { change: Some(rules), ..charter() };
         district.step(Input::Charter { charter: Box::new(charter), digest: Digest::ZERO });
         district.places.0.insert(Binding::InForce, works("first"));
@@ -285,8 +284,7 @@ fn a_shadow_is_recorded_and_changes_nothing_else() {
 
 #[test]
 fn a_trial_that_differs_too_much_ends() {
-    let rules =
-        ChangeRules { trial_changed_permille_max: Some(100), trial_asked_min: 3, ..ChangeRules::default() };
+    let rules = ChangeRules { trial_changed_permille_max: Some(100), trial_asked_min: 3, ..ChangeRules::default() };
     let mut district = District::new(rules);
     district.step(Input::Activate(activation("candidate", PolicyMode::Shadow)));
     district.places.0.insert(Binding::Candidate, works("somebody else"));
@@ -360,10 +358,12 @@ fn a_revoked_package_leaves_every_place_at_once() {
         .collect();
     assert_eq!(places, [Binding::LastKnownGood, Binding::Baseline]);
     let step = district.step(revoke("second"));
-    assert!(step.entry.facts.iter().any(|fact| matches!(
-        fact,
-        Fact::PolicyDemoted { binding: Binding::InForce, to: None, .. }
-    )));
+    assert!(
+        step.entry
+            .facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::PolicyDemoted { binding: Binding::InForce, to: None, .. }))
+    );
     assert!(district.state.core.policies.get(&Role::Escalation).is_none());
 }
 
@@ -387,11 +387,8 @@ fn a_rollback_does_not_make_what_was_rolled_back_the_last_known_good() {
 
 #[test]
 fn answers_are_compared_by_what_they_decide_and_not_by_their_reasons() {
-    let answer = |verdict, rule: &str| discretion::Answer {
-        verdict,
-        limits: Vec::new(),
-        because: Because::new(rule, "", ""),
-    };
+    let answer =
+        |verdict, rule: &str| discretion::Answer { verdict, limits: Vec::new(), because: Because::new(rule, "", "") };
     use discretion::Verdict::{Allow, Refuse};
     assert!(answer(Allow, "a").differences(&answer(Allow, "b")).is_empty());
     assert_eq!(answer(Allow, "a").differences(&answer(Refuse, "a"))[0].direction, Direction::Stricter);

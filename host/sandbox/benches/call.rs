@@ -1,5 +1,7 @@
-//! What a call costs: the reference escalation ladder and the reference limits in the sandbox, with the reference
-//! profile's settings, and the ladder's rules as plain Rust functions beside it.
+//! What a call costs: each reference role in the sandbox, in a fresh instance with every limit on and the reference
+//! profile's settings, and beside it the same rules as plain Rust functions.
+//!
+//! Prints median and 99th percentile of single calls. With `--count` it makes the calls that callgrind counts.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -7,44 +9,61 @@ mod native;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
 use muster_kernel::role::{Binding, Policies};
 use muster_sandbox::{Capabilities, Engine, Limits, PolicySet};
+use muster_testkit::measure::Bench;
 use muster_testkit::{district, guests};
+
+/// Room that every machine and instrument has.
+const INSTANCES: u32 = 4;
+
+fn main() {
+    let bench = Bench::from_arguments();
+    let engine = Engine::with_instances(Limits::STANDARD, INSTANCES).expect("an engine");
+    triage(&bench, &engine);
+    escalation(&bench, &engine);
+    discretion(&bench, &engine);
+}
 
 fn policies(engine: &Engine, name: &str) -> PolicySet {
     let program = engine.compile(&guests::policy(name)).expect("a program");
     common::bind(engine, &program, guests::reference_settings(name), Capabilities::all())
 }
 
-fn escalation(criterion: &mut Criterion) {
-    let engine = Engine::new(Limits::STANDARD).expect("an engine");
-    let state = district::state();
-    let question = district::escalation();
-    let mut policies = policies(&engine, "escalation");
-    let mut ask = || policies.escalation(Binding::InForce, &state, Some(district::INCIDENT.into()), &question);
+fn triage(bench: &Bench, engine: &Engine) {
+    let (state, question) = (district::state(), district::triage());
+    let mut policies = policies(engine, "triage");
+    let first = policies.triage(Binding::InForce, &state, &question);
+    let rule = first.answer.expect("an answer").because.rule;
+    println!("triage answers under {rule}, fuel {}", first.call.fuel);
+    bench.case("triage/sandbox", || policies.triage(Binding::InForce, &state, black_box(&question)));
+    if !bench.counting() {
+        native::triage(bench, &rule);
+    }
+}
+
+fn escalation(bench: &Bench, engine: &Engine) {
+    let (state, question) = (district::state(), district::escalation());
+    let mut policies = policies(engine, "escalation");
+    let mut ask =
+        || policies.escalation(Binding::InForce, &state, Some(district::INCIDENT.into()), black_box(&question));
     let first = ask();
     let effects = first.answer.expect("an answer");
-    println!("escalation: {} effect(s), fuel {}", effects.len(), first.call.fuel);
-    criterion.bench_function("escalation/sandbox", |bencher| bencher.iter(&mut ask));
-    native::measure(criterion, &effects);
+    println!("escalation proposes {} effect(s), fuel {}", effects.len(), first.call.fuel);
+    bench.case("escalation/sandbox", &mut ask);
+    if !bench.counting() {
+        native::escalation(bench, &effects);
+    }
 }
 
-fn discretion(criterion: &mut Criterion) {
-    let engine = Engine::new(Limits::STANDARD).expect("an engine");
-    let state = district::state();
-    let question = district::discretion();
-    let mut policies = policies(&engine, "discretion");
+fn discretion(bench: &Bench, engine: &Engine) {
+    let (state, question) = (district::state(), district::discretion());
+    let mut policies = policies(engine, "discretion");
     let first = policies.discretion(Binding::InForce, &state, &question);
-    println!("discretion: {:?}, fuel {}", first.answer.expect("an answer").verdict, first.call.fuel);
-    criterion.bench_function("discretion/sandbox", |bencher| {
-        bencher.iter(|| policies.discretion(Binding::InForce, &state, black_box(&question)));
-    });
+    let rule = first.answer.expect("an answer").because.rule;
+    println!("discretion answers under {rule}, fuel {}", first.call.fuel);
+    bench.case("discretion/sandbox", || policies.discretion(Binding::InForce, &state, black_box(&question)));
+    if !bench.counting() {
+        native::discretion(bench, &rule);
+    }
 }
-
-criterion_group! {
-    name = calls;
-    config = Criterion::default().sample_size(50);
-    targets = escalation, discretion
-}
-criterion_main!(calls);

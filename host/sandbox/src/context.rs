@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use muster_kernel::role::{LogLine, MemoryScope};
-use muster_kernel::settings::Settings;
 use muster_kernel::{Instant, LogSeverity, Role, State, Value, facts};
 
+use crate::abi::v1::Shelf;
 use crate::capability::{Capabilities, Capability};
 use crate::limits::{Limits, Meter};
 use crate::margins::{Margins, Resource, Used};
@@ -23,7 +23,7 @@ pub(crate) struct OverCap(pub(crate) &'static str);
 /// One call's view of the world.
 pub(crate) struct Context {
     pub(crate) state: Arc<State>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) shelf: Arc<Shelf>,
     pub(crate) now: Instant,
     pub(crate) meter: Meter,
     pub(crate) memory: Vec<(String, Value)>,
@@ -39,7 +39,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(
         state: Arc<State>,
-        settings: Arc<Settings>,
+        shelf: Arc<Shelf>,
         now: Instant,
         role: Role,
         scope: MemoryScope,
@@ -48,7 +48,7 @@ impl Context {
     ) -> Self {
         let meter = Meter::new(&limits);
         let (memory, lines) = (Vec::new(), Vec::new());
-        Self { state, settings, now, meter, memory, lines, asked: (0, 0), role, scope, granted, limits }
+        Self { state, shelf, now, meter, memory, lines, asked: (0, 0), role, scope, granted, limits }
     }
 
     /// Ends the call unless the capability was granted and the guest has not asked too much. `bytes` is what the guest

@@ -1,16 +1,18 @@
 //! The engine: wasmtime, set so that the same call gives the same answer and the same fuel on every machine.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use muster_kernel::Digest;
-use wasmtime::component::{HasSelf, Linker};
+use muster_kernel::settings::Settings;
+use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use crate::abi::v1;
+use crate::abi::v1::{self, Shelf};
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::shape::Shape;
@@ -24,6 +26,9 @@ const INSTANCES: u32 = 128;
 /// Guest memory that stays resident between calls: more than any small guest uses.
 const KEEP_RESIDENT: usize = 1 << 20;
 
+/// Settings in the contract's form that some policy set still uses, by the digest of their bytes.
+type Shelves = BTreeMap<Digest, Weak<Shelf>>;
+
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the sandbox could not start on this machine: {0}")]
@@ -35,6 +40,7 @@ pub struct Engine {
     pub(crate) inner: wasmtime::Engine,
     pub(crate) linker: Arc<Linker<Context>>,
     pub(crate) limits: Limits,
+    shelves: Arc<Mutex<Shelves>>,
     _ticker: Arc<Ticker>,
 }
 
@@ -44,11 +50,35 @@ impl Engine {
     /// # Errors
     /// When the machine cannot give the memory that the pool reserves.
     pub fn new(limits: Limits) -> Result<Self, EngineError> {
-        let inner = wasmtime::Engine::new(&config(&limits))?;
+        Self::with_instances(limits, INSTANCES)
+    }
+
+    /// An engine with room for so many instances at once. Each reserves some gigabytes of addresses, not of memory: few
+    /// of them fit where addresses are scarce, as under an instrument that counts instructions.
+    ///
+    /// # Errors
+    /// When the machine cannot give the memory that the pool reserves.
+    pub fn with_instances(limits: Limits, instances: u32) -> Result<Self, EngineError> {
+        let inner = wasmtime::Engine::new(&config(&limits, instances))?;
         let mut linker = Linker::new(&inner);
-        v1::Policy::add_to_linker::<Context, HasSelf<Context>>(&mut linker, |context| context)?;
+        v1::link(&mut linker)?;
         let ticker = Arc::new(Ticker::start(inner.clone()));
-        Ok(Self { inner, linker: Arc::new(linker), limits, _ticker: ticker })
+        Ok(Self { inner, linker: Arc::new(linker), limits, shelves: Arc::default(), _ticker: ticker })
+    }
+
+    /// Settings in the contract's form. Districts of one profile share them: said once, kept once.
+    pub(crate) fn shelf(&self, digest: Digest, settings: &Arc<Settings>) -> Arc<Shelf> {
+        // Whoever panicked with the lock held had not begun to change the map.
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = shelves.get(&digest).and_then(Weak::upgrade);
+        // The digest is the caller's word; that the settings are the same is seen here.
+        if let Some(known) = known.filter(|known| known.settings() == settings) {
+            return known;
+        }
+        let shelf = Arc::new(Shelf::of(settings));
+        shelves.retain(|_, shelf| shelf.strong_count() > 0);
+        shelves.insert(digest, Arc::downgrade(&shelf));
+        shelf
     }
 
     /// What no call on this engine may exceed, whatever its binding says.
@@ -64,7 +94,7 @@ impl Engine {
     /// Names all that a compiled program depends on: the engine and its settings, this machine's processor, and what was
     /// let through to the compiler. A compiled program is good for an engine of the same name only.
     pub fn compiled_identity(&self) -> String {
-        let mut settings = Settings(Vec::new());
+        let mut settings = Hashed(Vec::new());
         self.inner.precompile_compatibility_hash().hash(&mut settings);
         let shape = format!("{:?}", Shape::STANDARD);
         format!("{IDENTITY}/{}/{}", Digest::of(&settings.0), Digest::of(shape.as_bytes()))
@@ -72,9 +102,9 @@ impl Engine {
 }
 
 /// Collects what the engine would hash, so that a cryptographic digest can be taken of it.
-struct Settings(Vec<u8>);
+struct Hashed(Vec<u8>);
 
-impl Hasher for Settings {
+impl Hasher for Hashed {
     fn write(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -85,7 +115,7 @@ impl Hasher for Settings {
     }
 }
 
-fn config(limits: &Limits) -> Config {
+fn config(limits: &Limits, instances: u32) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -100,17 +130,17 @@ fn config(limits: &Limits) -> Config {
         .wasm_multi_memory(false)
         .wasm_wide_arithmetic(false)
         .memory_init_cow(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, instances)));
     config
 }
 
-fn pool(limits: &Limits) -> PoolingAllocationConfig {
+fn pool(limits: &Limits, instances: u32) -> PoolingAllocationConfig {
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(INSTANCES)
-        .total_core_instances(4 * INSTANCES)
-        .total_memories(INSTANCES)
-        .total_tables(4 * INSTANCES)
+    pool.total_component_instances(instances)
+        .total_core_instances(4 * instances)
+        .total_memories(instances)
+        .total_tables(4 * instances)
         .max_memories_per_component(1)
         .max_tables_per_component(4)
         .max_core_instances_per_component(8)

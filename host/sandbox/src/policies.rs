@@ -14,7 +14,7 @@ use muster_kernel::{Digest, Instant, Role, State};
 use wasmtime::component::Instance;
 use wasmtime::{Store, Trap};
 
-use crate::abi::v1::{Kernel, Wit, answer_lists};
+use crate::abi::v1::{Kernel, Shelf, Wit, answer_lists};
 use crate::capability::Capabilities;
 use crate::context::{Context, Denied, OverCap};
 use crate::engine::Engine;
@@ -43,9 +43,16 @@ pub struct Bound {
 #[derive(Clone)]
 pub struct PolicySet {
     engine: Engine,
-    bound: BTreeMap<(Role, Binding), Bound>,
+    bound: BTreeMap<(Role, Binding), Ready>,
     seen: BTreeMap<(Role, Binding), Seen>,
     watch: Option<Watch>,
+}
+
+/// What is bound, and its settings in the contract's form.
+#[derive(Clone)]
+struct Ready {
+    bound: Bound,
+    shelf: Arc<Shelf>,
 }
 
 /// Told after each call how near it came to its limits.
@@ -64,7 +71,8 @@ impl PolicySet {
 
     /// Binds a program to a place beside or behind the policy in force.
     pub fn bind_as(&mut self, role: Role, binding: Binding, bound: Bound) {
-        self.bound.insert((role, binding), bound);
+        let ready = self.ready(bound);
+        self.bound.insert((role, binding), ready);
         self.seen.remove(&(role, binding));
     }
 
@@ -81,12 +89,19 @@ impl PolicySet {
 
     /// What is bound to a role.
     pub fn bound(&self, role: Role) -> Option<&Bound> {
-        self.bound.get(&(role, Binding::InForce))
+        self.bound.get(&(role, Binding::InForce)).map(|ready| &ready.bound)
+    }
+
+    /// A program with its settings in the contract's form.
+    fn ready(&self, mut bound: Bound) -> Ready {
+        let shelf = self.engine.shelf(bound.settings_digest, &bound.settings);
+        bound.settings = Arc::clone(shelf.settings());
+        Ready { bound, shelf }
     }
 
     /// Everything that is bound.
     pub fn all_bound(&self) -> impl Iterator<Item = (Role, Binding, &Bound)> {
-        self.bound.iter().map(|((role, binding), bound)| (*role, *binding, bound))
+        self.bound.iter().map(|((role, binding), ready)| (*role, *binding, &ready.bound))
     }
 
     /// The same engine with other programs bound. What was seen of a place is kept as long as the same program with the
@@ -94,13 +109,13 @@ impl PolicySet {
     #[must_use]
     pub fn rebound(&self, bound: BTreeMap<(Role, Binding), Bound>) -> Self {
         let same = |place: &(Role, Binding)| {
-            let of = |set: &BTreeMap<(Role, Binding), Bound>| {
-                set.get(place).map(|bound| (bound.package, bound.settings_digest))
-            };
-            of(&self.bound) == of(&bound)
+            let before = self.bound.get(place).map(|ready| (ready.bound.package, ready.bound.settings_digest));
+            before == bound.get(place).map(|bound| (bound.package, bound.settings_digest))
         };
         let seen = self.seen.iter().filter(|(place, _)| same(place)).map(|(place, seen)| (*place, seen.clone()));
-        Self { engine: self.engine.clone(), seen: seen.collect(), watch: self.watch.clone(), bound }
+        let seen = seen.collect();
+        let bound = bound.into_iter().map(|(place, bound)| (place, self.ready(bound))).collect();
+        Self { engine: self.engine.clone(), seen, watch: self.watch.clone(), bound }
     }
 
     /// One call: a fresh instance, the question in, the answer out, everything counted.
@@ -112,10 +127,9 @@ impl PolicySet {
         scope: MemoryScope,
         ask: impl FnOnce(&mut Store<Context>, &Instance, &Program) -> Option<wasmtime::Result<T>>,
     ) -> Asked<T> {
-        let Some(bound) = self.bound.get(&(role, binding)) else { return unbound(role, binding) };
+        let Some(Ready { bound, shelf }) = self.bound.get(&(role, binding)) else { return unbound(role, binding) };
         let limits = bound.limits.below(&self.engine.limits);
-        let settings = Arc::clone(&bound.settings);
-        let context = Context::new(Arc::clone(state), settings, now, role, scope, bound.granted, limits);
+        let context = Context::new(Arc::clone(state), Arc::clone(shelf), now, role, scope, bound.granted, limits);
         let mut store = Store::new(&self.engine.inner, context);
         store.limiter(|context| &mut context.meter);
         store.set_hostcall_fuel(limits.transfer);
@@ -225,8 +239,8 @@ fn first_line(error: &wasmtime::Error) -> String {
 impl Policies for PolicySet {
     fn triage(&mut self, binding: Binding, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
         self.call((Role::Triage, binding), state, question.now, None, |store, instance, program| {
-            let guest = program.indices.triage.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_classify(store, &question.wit())).map(Kernel::kernel))
+            let export = program.exports.triage.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
         })
     }
 
@@ -238,8 +252,8 @@ impl Policies for PolicySet {
         question: &escalation::Question,
     ) -> Asked<Vec<Effect>> {
         self.call((Role::Escalation, binding), state, question.now, scope, |store, instance, program| {
-            let guest = program.indices.escalation.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_assess(store, &question.wit())).map(answer_lists::effects))
+            let export = program.exports.escalation.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(answer_lists::effects))
         })
     }
 
@@ -250,8 +264,8 @@ impl Policies for PolicySet {
         question: &discretion::Question,
     ) -> Asked<discretion::Answer> {
         self.call((Role::Discretion, binding), state, question.now, None, |store, instance, program| {
-            let guest = program.indices.discretion.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_rule(store, &question.wit())).map(Kernel::kernel))
+            let export = program.exports.discretion.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
         })
     }
 
@@ -263,12 +277,8 @@ impl Policies for PolicySet {
         service: &incentives::Service,
     ) -> Asked<Vec<incentives::Award>> {
         self.call((Role::Incentives, binding), state, now, None, |store, instance, program| {
-            let guest = program.indices.incentives.as_ref()?.load(&mut *store, instance);
-            Some(
-                guest
-                    .and_then(|guest| guest.call_settle(store, now.as_millis(), &service.wit()))
-                    .map(answer_lists::awards),
-            )
+            let export = program.exports.incentives.as_ref()?;
+            Some(export.call(store, instance, (now.as_millis(), &service.wit())).map(answer_lists::awards))
         })
     }
 
@@ -279,8 +289,8 @@ impl Policies for PolicySet {
         question: &oversight::Question,
     ) -> Asked<Vec<oversight::ReasonedFinding>> {
         self.call((Role::Oversight, binding), state, question.now, None, |store, instance, program| {
-            let guest = program.indices.oversight.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_inspect(store, &question.wit())).map(answer_lists::findings))
+            let export = program.exports.oversight.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(answer_lists::findings))
         })
     }
 
@@ -291,8 +301,8 @@ impl Policies for PolicySet {
         process: &workflow::Process,
     ) -> Asked<Result<Vec<Attribute>, Because>> {
         self.call((Role::Workflow, Binding::InForce), state, now, None, |store, instance, program| {
-            let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_migrate(store, &process.wit())).map(answer_lists::migrated))
+            let (_, export) = program.exports.workflow.as_ref()?;
+            Some(export.call(store, instance, (&process.wit(),)).map(answer_lists::migrated))
         })
     }
 
@@ -304,8 +314,8 @@ impl Policies for PolicySet {
         question: &workflow::Question,
     ) -> Asked<workflow::Outcome> {
         self.call((Role::Workflow, binding), state, question.now, scope, |store, instance, program| {
-            let guest = program.indices.workflow.as_ref()?.load(&mut *store, instance);
-            Some(guest.and_then(|guest| guest.call_step(store, &question.wit())).map(Kernel::kernel))
+            let (export, _) = program.exports.workflow.as_ref()?;
+            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
         })
     }
 }

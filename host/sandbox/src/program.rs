@@ -4,7 +4,7 @@ use muster_kernel::Role;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::abi::v1::roles;
+use crate::abi::v1::Exports;
 use crate::capability::{Capabilities, Capability};
 use crate::context::Context;
 use crate::engine::{Engine, EngineError};
@@ -68,19 +68,8 @@ impl From<ShapeError> for CompileError {
 #[derive(Clone)]
 pub struct Program {
     pub(crate) instance: InstancePre<Context>,
-    pub(crate) indices: Indices,
+    pub(crate) exports: Exports,
     imports: Capabilities,
-}
-
-/// Where the exported roles are found.
-#[derive(Clone)]
-pub(crate) struct Indices {
-    pub(crate) triage: Option<roles::triage::GuestIndices>,
-    pub(crate) escalation: Option<roles::escalation::GuestIndices>,
-    pub(crate) discretion: Option<roles::discretion::GuestIndices>,
-    pub(crate) incentives: Option<roles::incentives::GuestIndices>,
-    pub(crate) oversight: Option<roles::oversight::GuestIndices>,
-    pub(crate) workflow: Option<roles::workflow::GuestIndices>,
 }
 
 impl Engine {
@@ -121,8 +110,8 @@ impl Engine {
         if exported.is_empty() {
             return Err(CompileError::NoRole);
         }
-        let indices = Indices::find(&instance, &exported).map_err(misfit)?;
-        Ok(Program { instance, indices, imports })
+        let exports = Exports::find(&instance, &exported).map_err(misfit)?;
+        Ok(Program { instance, exports, imports })
     }
 
     fn imports(&self, component: &Component, versions: &mut Versions) -> Result<Capabilities, CompileError> {
@@ -157,34 +146,16 @@ impl Engine {
     }
 }
 
-impl Indices {
-    fn find(instance: &InstancePre<Context>, exported: &[Role]) -> wasmtime::Result<Self> {
-        macro_rules! index {
-            ($role:ident, $module:ident) => {
-                if exported.contains(&Role::$role) { Some(roles::$module::GuestIndices::new(instance)?) } else { None }
-            };
-        }
-        Ok(Self {
-            triage: index!(Triage, triage),
-            escalation: index!(Escalation, escalation),
-            discretion: index!(Discretion, discretion),
-            incentives: index!(Incentives, incentives),
-            oversight: index!(Oversight, oversight),
-            workflow: index!(Workflow, workflow),
-        })
-    }
-}
-
 impl Program {
     /// The roles that the component answers for.
     pub fn roles(&self) -> Vec<Role> {
         let answers = |role: &Role| match role {
-            Role::Triage => self.indices.triage.is_some(),
-            Role::Escalation => self.indices.escalation.is_some(),
-            Role::Discretion => self.indices.discretion.is_some(),
-            Role::Incentives => self.indices.incentives.is_some(),
-            Role::Oversight => self.indices.oversight.is_some(),
-            Role::Workflow => self.indices.workflow.is_some(),
+            Role::Triage => self.exports.triage.is_some(),
+            Role::Escalation => self.exports.escalation.is_some(),
+            Role::Discretion => self.exports.discretion.is_some(),
+            Role::Incentives => self.exports.incentives.is_some(),
+            Role::Oversight => self.exports.oversight.is_some(),
+            Role::Workflow => self.exports.workflow.is_some(),
         };
         Role::ALL.iter().copied().filter(answers).collect()
     }

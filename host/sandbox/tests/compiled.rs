@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use muster_kernel::role::Policies;
+use muster_kernel::role::{Binding, Policies};
 use muster_sandbox::{Capabilities, Engine, Limits, Program};
 use muster_testkit::{district, guests};
 
@@ -25,7 +25,12 @@ fn a_loaded_program_answers_as_the_compiled_one_does() {
     let ask = |engine: &Engine, program: &Program| {
         let settings = guests::reference_settings("escalation");
         let mut policies = common::bind(engine, program, settings, Capabilities::all());
-        let asked = policies.escalation(&district::state(), Some(district::INCIDENT.into()), &district::escalation());
+        let asked = policies.escalation(
+            Binding::InForce,
+            &district::state(),
+            Some(district::INCIDENT.into()),
+            &district::escalation(),
+        );
         (asked.answer.expect("an answer"), asked.call.fuel)
     };
     let first = engine();

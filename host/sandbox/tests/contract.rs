@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use muster_kernel::role::{Failure, Policies};
+use muster_kernel::role::{Binding, Failure, Policies};
 use muster_kernel::settings::Settings;
 use muster_kernel::{Digest, Role};
 use muster_sandbox::{CONTRACT, Capabilities, Capability, CompileError, Engine, Limits};
@@ -94,7 +94,7 @@ fn a_dummy_of_every_frozen_version_links_and_starts() {
             assert_eq!(roles, [role], "{}", version.version());
             assert_eq!(program.imports(), Capabilities::all(), "{world}: a dummy imports all that there is");
             let mut policies = common::bind(&engine, &program, Settings::default(), Capabilities::all());
-            let asked = policies.triage(&district::state(), &district::triage());
+            let asked = policies.triage(Binding::InForce, &district::state(), &district::triage());
             let expected = if role == "triage" { Failure::Trapped } else { Failure::Unbound };
             assert_eq!(asked.answer.err(), Some(expected), "{world}: a dummy starts, and stops at every call");
         }
@@ -134,7 +134,8 @@ fn every_question_of_every_version_is_denied_exactly_when_its_capability_is_not_
             assert_eq!(program.imports(), Capabilities::NONE.with(needed), "{place}");
             for granted in grants() {
                 let mut policies = common::bind(&engine, &program, Settings::default(), granted);
-                let answer = policies.incentives(&district::state(), district::now(), &district::service());
+                let answer =
+                    policies.incentives(Binding::InForce, &district::state(), district::now(), &district::service());
                 if granted.has(needed) {
                     assert_eq!(answer.answer, Ok(Vec::new()), "{place} with {:?}: {:?}", granted.names(), answer.call);
                 } else {

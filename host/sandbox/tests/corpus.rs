@@ -7,7 +7,7 @@ mod growth;
 use std::collections::BTreeMap;
 
 use muster_kernel::Value;
-use muster_kernel::role::{Call, Failure, Policies};
+use muster_kernel::role::{Binding, Call, Failure, Policies};
 use muster_kernel::settings::Settings;
 use muster_sandbox::{Capabilities, CompileError, Engine, Limits, PolicySet, Program, Shape};
 use muster_testkit::corpus::{Expect, Guest, Hostile, corpus};
@@ -122,12 +122,17 @@ fn refused(hostile: &Hostile, bytes: &[u8], reason: &CompileError, compile_growt
 }
 
 fn incentives(policies: &mut PolicySet) -> Outcome {
-    let asked = policies.incentives(&district::state(), district::now(), &district::service());
+    let asked = policies.incentives(Binding::InForce, &district::state(), district::now(), &district::service());
     (asked.answer.map(|awards| format!("{awards:?}")), asked.call)
 }
 
 fn escalation(policies: &mut PolicySet) -> Outcome {
-    let asked = policies.escalation(&district::state(), Some(district::INCIDENT.into()), &district::escalation());
+    let asked = policies.escalation(
+        Binding::InForce,
+        &district::state(),
+        Some(district::INCIDENT.into()),
+        &district::escalation(),
+    );
     (asked.answer.map(|effects| format!("{effects:?}")), asked.call)
 }
 

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use muster_kernel::role::Policies;
+use muster_kernel::role::{Binding, Policies};
 use muster_kernel::settings::Settings;
 use muster_kernel::{Role, Value};
 use muster_sandbox::{Capabilities, Engine, Limits, PolicySet, Program, Resource, Used};
@@ -31,7 +31,7 @@ impl Bench {
 }
 
 fn ask(policies: &mut PolicySet) -> u64 {
-    policies.triage(&district::state(), &district::triage()).call.fuel
+    policies.triage(Binding::InForce, &district::state(), &district::triage()).call.fuel
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_kernel::Value;
-use muster_kernel::role::Policies;
+use muster_kernel::role::{Binding, Policies};
 use muster_kernel::settings::Settings;
 use muster_sandbox::{Capabilities, Engine, Limits};
 use muster_testkit::contract::Contract;
@@ -127,7 +127,7 @@ fn a_policy_that_is_built_today_runs_on_the_next_minor_version() {
     let engine = Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine");
     let program = engine.compile(&package).expect("a program");
     let mut today = common::bind(&engine, &program, settings.clone(), Capabilities::all());
-    let asked = today.incentives(&district::state(), district::now(), &district::service());
+    let asked = today.incentives(Binding::InForce, &district::state(), district::now(), &district::service());
     let expected: Vec<i64> = asked.answer.expect("awards").iter().map(|award| award.amount).collect();
     assert!(expected.first().is_some_and(|amount| *amount > 0), "an empty answer proves little");
     assert_eq!(answered_by_next(&package, &settings), expected);

@@ -9,3 +9,4 @@ pub mod corpus;
 pub mod district;
 pub mod examples;
 pub mod guests;
+pub mod measure;

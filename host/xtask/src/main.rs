@@ -1,4 +1,6 @@
-//! Chores of the project: `cargo xtask plugins`, `cargo xtask demo`. Nothing here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `cargo xtask demo`, `cargo xtask count`. Nothing here is shipped.
+
+mod count;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -19,7 +21,11 @@ fn main() -> ExitCode {
         ["plugins"] => plugins(),
         ["demo"] => demo("max"),
         ["demo", "--speed", speed] => demo(speed),
-        _ => Err(anyhow::anyhow!("say `cargo xtask plugins`, or `cargo xtask demo [--speed max|N]`")),
+        ["count"] => root().and_then(|root| count::count(&root, false)),
+        ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
+        _ => Err(anyhow::anyhow!(
+            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]` or `cargo xtask count [--update]`"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,10 +50,18 @@ fn muster() -> anyhow::Result<PathBuf> {
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "muster does not build");
-    let messages = String::from_utf8_lossy(&output.stdout);
+    executable(&String::from_utf8_lossy(&output.stdout), "muster").context("cargo names no executable `muster`")
+}
+
+/// The executable that cargo says it built for a target: `muster`, or `call-` and a hash for a bench.
+fn executable(messages: &str, target: &str) -> Option<PathBuf> {
     let executables = messages.lines().rev().filter_map(|line| line.split_once("\"executable\":\""));
-    let found = executables.filter_map(|(_, rest)| rest.split_once('"')).map(|(path, _)| PathBuf::from(path));
-    found.into_iter().find(|path| path.ends_with("muster")).context("cargo names no executable `muster`")
+    let mut found = executables.filter_map(|(_, rest)| rest.split_once('"')).map(|(path, _)| PathBuf::from(path));
+    let of_target = |path: &PathBuf| {
+        let name = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        name.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    found.find(of_target)
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {

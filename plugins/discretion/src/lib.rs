@@ -7,7 +7,8 @@ mod money;
 use muster_sdk::discretion::{Answer, LimitUse, Question, Signature, Subject, Verdict};
 use muster_sdk::{Attributes as _, Because, Discretion, GrantOrder, HOUR, Measure, Party, because, settings};
 
-struct Limits;
+/// The tiers' limits, for those who call the policy as a plain function.
+pub struct Limits;
 
 impl Discretion for Limits {
     fn rule(question: Question) -> Answer {

@@ -2,8 +2,8 @@
 
 use muster_sdk::settings::{self, Row};
 use muster_sdk::{
-    Act, Attributes, Because, Colour, Effect, Event, Figure, FigureStage, HOUR, Incident, Level, LevelAdvice, MINUTE,
-    Party, Rung, RungCondition, Value, because, effect, facts, memory, roster,
+    Act, Attribute, Attributes, Because, Colour, Effect, Event, Figure, FigureStage, HOUR, Incident, Level,
+    LevelAdvice, MINUTE, Party, Rung, RungCondition, Value, because, effect, facts, memory, roster,
 };
 
 use crate::{condition, text};
@@ -59,7 +59,7 @@ pub(crate) fn figures_of_signal(event: &Event) -> Vec<Effect> {
     if crate::kind_of(event) != "signal.reported" {
         return Vec::new();
     }
-    let figures = settings::rows("signal_figure", &[]).into_iter().filter_map(|row| {
+    let figures = figure_rows(event).into_iter().filter_map(|row| {
         let value = event.integer(settings::cell(&row, "field"))?;
         let name = settings::cell(&row, "figure").to_string();
         let figure = Figure {
@@ -73,6 +73,24 @@ pub(crate) fn figures_of_signal(event: &Event) -> Vec<Effect> {
         Some(effect(Act::RecordFigure(figure), why))
     });
     figures.collect()
+}
+
+/// So many numbers of an event are asked for one by one: cheaper than the whole table, most rows of which concern nobody.
+const ASKED_ALONE: usize = 4;
+
+/// The rows of `signal_figure` that may concern an event, in the order of the table. One row alone has no order; where
+/// several answer, the whole table is asked for its order.
+fn figure_rows(event: &Event) -> Vec<Row> {
+    let number = |attribute: &&Attribute| matches!(attribute.value, Value::Integer(_));
+    let numbers: Vec<&Attribute> = event.attributes.iter().filter(number).collect();
+    if numbers.len() <= ASKED_ALONE {
+        let of = |attribute: &Attribute| settings::rows("signal_figure", &[("field", &attribute.key)]);
+        let rows: Vec<Row> = numbers.into_iter().flat_map(of).collect();
+        if rows.len() <= 1 {
+            return rows;
+        }
+    }
+    settings::rows("signal_figure", &[])
 }
 
 /// The highest level that anything about this event speaks for.

@@ -9,7 +9,8 @@ use muster_sdk::settings::{self, Row};
 use muster_sdk::triage::{Answer, NewIncident, NewWatch, Placement, Question};
 use muster_sdk::{Attributes, Because, Event, HOUR, Incident, Triage, because, calendar, roster};
 
-struct Sorter;
+/// Sorts events, for those who call the policy as a plain function.
+pub struct Sorter;
 
 impl Triage for Sorter {
     fn classify(question: Question) -> Answer {
@@ -48,11 +49,18 @@ fn named(question: &Question) -> Option<&Incident> {
 
 /// The incident of a scheme at the event's node or above it; the nearest first, then the newest.
 fn of_scheme<'a>(question: &'a Question, scheme: &str) -> Option<&'a Incident> {
-    place::lineage(&question.event.node).iter().find_map(|node| {
-        let here =
-            |incident: &&Incident| incident.node == *node && incident.scheme == scheme && incident.parent.is_none();
-        question.candidates.iter().find(here)
-    })
+    let fits = |incident: &Incident| incident.scheme == scheme && incident.parent.is_none();
+    nearest(question, &fits)
+}
+
+/// The nearest incident that fits, at the event's node or above it.
+fn nearest<'a>(question: &'a Question, fits: &dyn Fn(&Incident) -> bool) -> Option<&'a Incident> {
+    let fitting: Vec<&Incident> = question.candidates.iter().filter(|incident| fits(incident)).collect();
+    if fitting.is_empty() {
+        return None;
+    }
+    let at = |node: String| fitting.iter().copied().find(|incident| incident.node == node);
+    place::lineage(&question.event.node).find_map(at)
 }
 
 fn warning(question: &Question) -> Answer {
@@ -184,35 +192,23 @@ fn same_place<'a>(
     hazard: &str,
     parent: Option<&Incident>,
 ) -> Option<&'a Incident> {
-    let other = |incident: &&Incident| {
+    let other = |incident: &Incident| {
         incident.scheme == scheme && incident.hazard == hazard && parent.is_none_or(|parent| parent.id != incident.id)
     };
-    place::lineage(&question.event.node)
-        .iter()
-        .find_map(|node| question.candidates.iter().find(|incident| incident.node == *node && other(incident)))
-        .or_else(|| {
-            question
-                .candidates
-                .iter()
-                .find(|incident| other(incident) && place::lineage(&incident.node).contains(&question.event.node))
-        })
+    let above = |incident: &Incident| place::lineage(&incident.node).any(|node| node == question.event.node);
+    nearest(question, &other).or_else(|| question.candidates.iter().find(|incident| other(incident) && above(incident)))
 }
 
 /// The incident that a signal without a name most likely belongs to: one of the signal's scheme (`*`: the larger one,
 /// whatever its scheme) at the node or above; else one that threatens lives at the very node; else the nearest.
 fn likely<'a>(question: &'a Question, row: Option<&Row>) -> Option<&'a Incident> {
-    let nearest = |fits: &dyn Fn(&Incident) -> bool| {
-        let lineage = place::lineage(&question.event.node);
-        let at = |node: &String| question.candidates.iter().find(|incident| incident.node == *node && fits(incident));
-        lineage.iter().find_map(at)
-    };
     let of_row = match row.and_then(|row| row.text("scheme")) {
-        Some("*") => nearest(&|incident| incident.parent.is_none()),
+        Some("*") => nearest(question, &|incident| incident.parent.is_none()),
         Some(scheme) => of_scheme(question, scheme),
         None => None,
     };
-    let here = || nearest(&|incident| incident.life_safety && incident.node == question.event.node);
-    of_row.or_else(here).or_else(|| nearest(&|_| true))
+    let here = || nearest(question, &|incident| incident.life_safety && incident.node == question.event.node);
+    of_row.or_else(here).or_else(|| nearest(question, &|_| true))
 }
 
 /// An order belongs to the incident of its scheme where it is ordered.

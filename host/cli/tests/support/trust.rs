@@ -34,6 +34,8 @@ impl Office {
             ("releaser", "releaser", "[\"releaser\"]", "2120"),
             ("retired", "retired", "[\"releaser\"]", "2021"),
             ("revoker", "revoker", "[\"revoker\"]", "2120"),
+            ("admin", "admin", "[\"trust_admin\"]", "2120"),
+            ("second-admin", "second admin", "[\"trust_admin\"]", "2120"),
         ];
         let mut trust = String::from("profile = \"production\"\n");
         for (name, holder, offices, until) in people {
@@ -42,7 +44,8 @@ impl Office {
             let entry = entry.replace("from = ", "from = 2020-01-01T00:00:00Z");
             trust.push_str(&entry.replace("until = ", &format!("until = {until}-01-01T00:00:00Z")));
         }
-        trust.push_str("[[rule]]\nneeds = [{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }]\n");
+        trust
+            .push_str("[[rule]]\nneeds = [{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }]\n");
         fs::write(office.trust(), trust).expect("written");
         office
     }

@@ -4,45 +4,85 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
+use muster_discretion::Limits;
 use muster_escalation::Ladder;
 use muster_kernel::act::Effect as Proposed;
+use muster_kernel::role::discretion::Subject as KernelSubject;
 use muster_kernel::settings::Settings;
 use muster_kernel::value::{Attribute as Cell, Decimal};
 use muster_kernel::{Tier as KernelTier, Value as KernelValue};
-use muster_sdk::escalation::{Matter, Occasion, Question};
+use muster_sdk::escalation::{Matter, Occasion};
 use muster_sdk::testing::Harness;
-use muster_sdk::{Attribute, Effect, Escalation as _, Event, Incident, Mode, RiskStage, Tier, Value, types};
+use muster_sdk::{
+    Attribute, Discretion as _, Effect, Escalation as _, Event, Incident, Mode, RiskStage, SpendRequest, Tier,
+    Triage as _, Value, types,
+};
+use muster_testkit::measure::Bench;
 use muster_testkit::{district, guests};
+use muster_triage::Sorter;
 
-/// Measures the rules, after proving that they say what the guest said.
-pub(crate) fn measure(criterion: &mut Criterion, expected: &[Proposed]) {
-    let question = question();
-    let rules = |effects: &[Effect]| effects.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
-    harness().run(|| {
-        let same = expected.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
-        let answered = Ladder::assess(question.clone());
-        assert_eq!(rules(&answered), same, "the native rules answer something else");
-        criterion.bench_function("escalation/native", |bencher| {
-            bencher.iter(|| Ladder::assess(black_box(&question).clone()));
-        });
+/// Measures triage's rules, after proving that they say what the guest said.
+pub(crate) fn triage(bench: &Bench, expected: &str) {
+    let asked = district::triage();
+    let reputation =
+        muster_sdk::triage::Reputation { confirmed: asked.reputation.confirmed, refuted: asked.reputation.refuted };
+    let (now, candidates) = (asked.now.as_millis(), vec![incident()]);
+    let question = muster_sdk::triage::Question { now, event: event(), reputation, candidates };
+    harness("triage").run(|| {
+        assert_eq!(Sorter::classify(question.clone()).because.rule, expected, "the native rules answer something else");
+        bench.case("triage/native", || Sorter::classify(black_box(&question).clone()));
     });
 }
 
-/// What the sandboxed call is asked, in the words of the SDK.
-fn question() -> Question {
+/// Measures the ladder's rules, after proving that they say what the guest said.
+pub(crate) fn escalation(bench: &Bench, expected: &[Proposed]) {
     let asked = district::escalation();
-    Question {
+    let question = muster_sdk::escalation::Question {
         now: asked.now.as_millis(),
         occasion: Occasion::Event(event()),
         matter: Matter::Incident(incident()),
         classification: asked.classification,
-    }
+    };
+    let rules = |effects: &[Effect]| effects.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
+    harness("escalation").run(|| {
+        let same = expected.iter().map(|effect| effect.because.rule.clone()).collect::<Vec<_>>();
+        let answered = Ladder::assess(question.clone());
+        assert_eq!(rules(&answered), same, "the native rules answer something else");
+        bench.case("escalation/native", || Ladder::assess(black_box(&question).clone()));
+    });
+}
+
+/// Measures the limits' rules, after proving that they say what the guest said.
+pub(crate) fn discretion(bench: &Bench, expected: &str) {
+    let asked = district::discretion();
+    let KernelSubject::Spend(request) = asked.subject else { panic!("the district is asked to spend") };
+    let request = SpendRequest {
+        id: request.id.to_string(),
+        node: request.node.to_string(),
+        category: request.category,
+        vendor: request.vendor,
+        amount: request.amount,
+        quotes: request.quotes,
+        life_safety: request.life_safety,
+        reason: request.reason,
+    };
+    let question = muster_sdk::discretion::Question {
+        now: asked.now.as_millis(),
+        subject: muster_sdk::discretion::Subject::Spend(request),
+        node: asked.node.to_string(),
+        tier: tier(asked.tier),
+        incident: Some(incident()),
+        proposed: asked.proposed,
+    };
+    harness("discretion").run(|| {
+        assert_eq!(Limits::rule(question.clone()).because.rule, expected, "the native rules answer something else");
+        bench.case("discretion/native", || Limits::rule(black_box(&question).clone()));
+    });
 }
 
 /// The same settings, nodes and departments as the sandboxed call has.
-fn harness() -> Harness {
-    let harness = with_settings(Harness::new(), &guests::reference_settings("escalation"));
+fn harness(policy: &str) -> Harness {
+    let harness = with_settings(Harness::new(), &guests::reference_settings(policy));
     let charter = district::charter();
     let harness = charter.nodes.iter().fold(harness, |harness, node| {
         let parent = node.parent.as_ref().map(muster_kernel::NodeCode::as_str);

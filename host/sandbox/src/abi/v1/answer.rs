@@ -43,10 +43,6 @@ impl Kernel<Attribute> for wit::Attribute {
     }
 }
 
-pub(crate) fn attributes(values: Vec<wit::Attribute>) -> Vec<Attribute> {
-    all(values)
-}
-
 /// A reason, as the guest gave it.
 fn from_because(because: wit::Because) -> act::Because {
     act::Because { rule: because.rule, source: because.source, sentences: all(because.sentences) }

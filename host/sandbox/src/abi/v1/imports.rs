@@ -4,9 +4,9 @@
 use muster_kernel::{Instant, LogSeverity, OfferId, RequestId, calendar, facts, roster};
 use wasmtime::Result;
 
-use super::answer::{Kernel, attributes as from_attributes};
+use super::answer::Kernel;
 use super::bindings::muster::policy as contract;
-use super::question::{Wit, attributes};
+use super::question::Wit;
 use super::wit;
 use crate::capability::Capability;
 use crate::context::Context;
@@ -14,12 +14,8 @@ use crate::context::Context;
 impl contract::types::Host for Context {}
 
 /// Bytes of a value that has no fixed size.
-fn length(value: &wit::Value) -> usize {
+pub(super) fn length(value: &wit::Value) -> usize {
     if let wit::Value::Text(text) = value { text.len() } else { 0 }
-}
-
-fn sum(attributes: &[wit::Attribute]) -> usize {
-    attributes.iter().map(|attribute| attribute.key.len() + length(&attribute.value)).sum()
 }
 
 fn optional(text: Option<&String>) -> usize {
@@ -36,20 +32,6 @@ impl contract::log::Host for Context {
             contract::log::Severity::Error => LogSeverity::Error,
         };
         self.log(severity, message)
-    }
-}
-
-impl contract::settings::Host for Context {
-    fn get(&mut self, key: String) -> Result<Option<wit::Value>> {
-        self.need(Capability::Settings, key.len())?;
-        Ok(self.settings.get(&key).map(Wit::wit))
-    }
-
-    fn rows(&mut self, table: String, matching: Vec<wit::Attribute>) -> Result<Vec<contract::settings::Row>> {
-        self.need(Capability::Settings, table.len() + sum(&matching))?;
-        let matching = from_attributes(matching);
-        let rows = self.settings.rows(&table, &matching).map(|row| contract::settings::Row { cells: attributes(row) });
-        Ok(rows.collect())
     }
 }
 

@@ -90,11 +90,6 @@ impl Wit<wit::Attribute> for Attribute {
     }
 }
 
-/// A row's cells or an event's data.
-pub(crate) fn attributes(values: &[Attribute]) -> Vec<wit::Attribute> {
-    all(values)
-}
-
 impl Wit<wit::Event> for Event {
     fn wit(&self) -> wit::Event {
         wit::Event {

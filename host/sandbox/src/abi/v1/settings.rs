@@ -1,0 +1,247 @@
+//! A policy's settings in the contract's form: said once, when they are bound, and shared by all calls.
+//!
+//! A question then copies nothing on the host's side: rows and texts are handed to the guest from where they lie, and a
+//! column that is asked for by its text is looked up, not searched. What a question answers is what the kernel's
+//! `Settings::rows` says; a test compares the two.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use muster_kernel::Value;
+use muster_kernel::settings::{self, Settings};
+use muster_kernel::value::{self, Attribute};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Linker, Lower};
+
+use super::imports::length;
+use super::{Kernel, wit};
+use crate::capability::Capability;
+use crate::context::Context;
+
+/// Links the interface `settings` of the contract.
+pub(super) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
+    let mut interface = linker.instance("muster:policy/settings@1.0.0")?;
+    interface.func_wrap("get", |mut store: StoreContextMut<'_, Context>, (key,): (String,)| {
+        let context = store.data_mut();
+        context.need(Capability::Settings, key.len())?;
+        Ok((context.shelf.get(&key),))
+    })?;
+    interface.func_wrap(
+        "rows",
+        |mut store: StoreContextMut<'_, Context>, (table, matching): (String, Vec<wit::Attribute>)| {
+            let context = store.data_mut();
+            let handed_over = matching.iter().map(|wanted| wanted.key.len() + length(&wanted.value)).sum::<usize>();
+            context.need(Capability::Settings, table.len() + handed_over)?;
+            let matching: Vec<Attribute> = matching.into_iter().map(Kernel::kernel).collect();
+            Ok((context.shelf.rows(&table, &matching),))
+        },
+    )
+}
+
+/// A value, with its text shared.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(variant)]
+pub(crate) enum Shared {
+    #[component(name = "unknown")]
+    Unknown,
+    #[component(name = "flag")]
+    Flag(bool),
+    #[component(name = "integer")]
+    Integer(i64),
+    #[component(name = "decimal")]
+    Decimal(wit::Decimal),
+    #[component(name = "text")]
+    Text(Arc<str>),
+    #[component(name = "instant")]
+    Instant(i64),
+}
+
+/// A cell: `attribute` of the contract.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct Cell {
+    key: Arc<str>,
+    value: Shared,
+}
+
+/// A row: `row` of the contract.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct Row {
+    cells: Arc<[Cell]>,
+}
+
+/// Settings in the contract's form.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    settings: Arc<Settings>,
+    values: BTreeMap<String, Shared>,
+    tables: BTreeMap<String, Table>,
+}
+
+/// A table and, for each column that was ever asked for, where its words stand.
+#[derive(Debug)]
+struct Table {
+    rows: Vec<Row>,
+    columns: BTreeMap<String, OnceLock<Column>>,
+}
+
+/// Where the words of a column stand: numbers of rows, ascending.
+#[derive(Debug)]
+struct Column {
+    /// The rows that a text selects, for each text that some cell names.
+    by_text: BTreeMap<String, Vec<usize>>,
+    /// The rows that any other text selects.
+    other: Vec<usize>,
+}
+
+impl Shelf {
+    /// Says settings in the contract's form.
+    pub(crate) fn of(settings: &Arc<Settings>) -> Self {
+        let values = settings.values.iter().map(|(key, value)| (key.clone(), shared(value)));
+        let mut words = Words::default();
+        let tables = settings.tables.iter().map(|(name, rows)| (name.clone(), Table::of(rows, &mut words)));
+        Self { values: values.collect(), tables: tables.collect(), settings: Arc::clone(settings) }
+    }
+
+    /// What they were said from.
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// The setting with this key.
+    pub(crate) fn get(&self, key: &str) -> Option<Shared> {
+        self.values.get(key).cloned()
+    }
+
+    /// The rows of a table whose cells equal every given attribute, as `Settings::rows` has it.
+    pub(crate) fn rows(&self, name: &str, matching: &[Attribute]) -> Vec<Row> {
+        let Some(table) = self.tables.get(name) else { return Vec::new() };
+        let row = |number: &usize| table.rows[*number].clone();
+        let Some(selections) = self.selections(name, table, matching) else {
+            return numbers(&self.settings, name, matching).iter().map(row).collect();
+        };
+        let Some((first, rest)) = selections.split_first() else { return table.rows.clone() };
+        let in_all = |number: &&usize| rest.iter().all(|selection| selection.binary_search(number).is_ok());
+        first.iter().filter(in_all).map(row).collect()
+    }
+
+    /// What each attribute selects by itself; none for a column that no row has, since an absent cell matches anything.
+    /// `None` when one of them is no text: the index knows only words.
+    fn selections<'a>(&'a self, name: &str, table: &'a Table, matching: &[Attribute]) -> Option<Vec<&'a [usize]>> {
+        let mut selections = Vec::with_capacity(matching.len());
+        for wanted in matching {
+            let Value::Text(text) = &wanted.value else { return None };
+            let Some(column) = table.columns.get(&wanted.key) else { continue };
+            let column = column.get_or_init(|| Column::of(&self.settings, name, &wanted.key));
+            selections.push(column.by_text.get(text).unwrap_or(&column.other).as_slice());
+        }
+        Some(selections)
+    }
+}
+
+/// The numbers of the rows that `Settings::rows` answers with.
+fn numbers(settings: &Settings, table: &str, matching: &[Attribute]) -> Vec<usize> {
+    let mut answered = settings.rows(table, matching).peekable();
+    let all = settings.tables.get(table).into_iter().flatten().enumerate();
+    let answers = |(_, row): &(usize, &settings::Row)| answered.next_if(|next| std::ptr::eq(*next, *row)).is_some();
+    all.filter(answers).map(|(number, _)| number).collect()
+}
+
+impl Table {
+    fn of(rows: &[settings::Row], words: &mut Words) -> Self {
+        let columns = rows.iter().flatten().map(|cell| (cell.key.clone(), OnceLock::new())).collect();
+        let mut cell = |cell: &Attribute| Cell { key: words.word(&cell.key), value: shared(&cell.value) };
+        let rows = rows.iter().map(|row| Row { cells: row.iter().map(&mut cell).collect() }).collect();
+        Self { rows, columns }
+    }
+}
+
+impl Column {
+    /// What each word selects. Every answer is the kernel's: the index only remembers it.
+    fn of(settings: &Settings, table: &str, key: &str) -> Self {
+        let selected = |text: &str| numbers(settings, table, &[Attribute::new(key, Value::Text(text.into()))]);
+        let rows = settings.tables.get(table).into_iter().flatten();
+        let texts = rows.filter_map(|row| value::find_text(row, key));
+        let words = texts.flat_map(|text| std::iter::once(text).chain(text.split(settings::OR)));
+        let by_text: BTreeMap<String, Vec<usize>> = words.map(|word| (word.to_owned(), selected(word))).collect();
+        let mut unnamed = String::from("other");
+        while by_text.contains_key(&unnamed) {
+            unnamed.push('+');
+        }
+        Self { other: selected(&unnamed), by_text }
+    }
+}
+
+/// Names of columns, each kept once.
+#[derive(Default)]
+struct Words(BTreeMap<String, Arc<str>>);
+
+impl Words {
+    fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let word: Arc<str> = text.into();
+        self.0.insert(text.into(), Arc::clone(&word));
+        word
+    }
+}
+
+fn shared(value: &Value) -> Shared {
+    match value {
+        Value::Unknown => Shared::Unknown,
+        Value::Flag(flag) => Shared::Flag(*flag),
+        Value::Integer(number) => Shared::Integer(*number),
+        Value::Decimal(decimal) => Shared::Decimal(wit::Decimal { unscaled: decimal.unscaled, scale: decimal.scale }),
+        Value::Text(text) => Shared::Text(text.as_str().into()),
+        Value::Instant(instant) => Shared::Instant(instant.as_millis()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf() -> Shelf {
+        let text = |text: &str| Value::Text(text.into());
+        let table = vec![
+            vec![Attribute::new("kind", text("rain")), Attribute::new("level", Value::Integer(1))],
+            vec![Attribute::new("kind", text("rain|storm")), Attribute::new("place", text("here"))],
+            vec![Attribute::new("kind", text("*")), Attribute::new("level", Value::Integer(2))],
+            vec![Attribute::new("place", text("there"))],
+            vec![Attribute::new("kind", Value::Flag(true)), Attribute::new("place", text("other"))],
+        ];
+        let mut settings = Settings::default();
+        settings.tables.insert("rule".into(), table);
+        settings.values.insert("hours".into(), Value::Integer(6));
+        Shelf::of(&Arc::new(settings))
+    }
+
+    /// Whatever is asked, the shelf answers with the rows that the kernel's settings answer with.
+    #[test]
+    fn the_index_answers_as_the_kernel_does() {
+        let shelf = shelf();
+        let texts = ["rain", "storm", "rain|storm", "*", "here", "there", "other", "other+", "", "snow"];
+        let values = texts.map(|text| Value::Text(text.into()));
+        let values: Vec<Value> =
+            values.into_iter().chain([Value::Integer(1), Value::Flag(true), Value::Unknown]).collect();
+        let wanted = ["kind", "place", "level", "absent"]
+            .map(|key| values.iter().map(move |value| Attribute::new(key, value.clone())));
+        let wanted: Vec<Attribute> = wanted.into_iter().flatten().collect();
+        let check = |matching: &[Attribute]| {
+            let answered: Vec<_> = shelf.rows("rule", matching).iter().map(|row| Arc::as_ptr(&row.cells)).collect();
+            let expected = numbers(&shelf.settings, "rule", matching);
+            let expected: Vec<_> =
+                expected.iter().map(|number| Arc::as_ptr(&shelf.tables["rule"].rows[*number].cells)).collect();
+            assert_eq!(answered, expected, "{matching:?}");
+        };
+        check(&[]);
+        for one in &wanted {
+            check(std::slice::from_ref(one));
+            wanted.iter().for_each(|other| check(&[one.clone(), other.clone()]));
+        }
+        assert_eq!(numbers(&shelf.settings, "rule", &[]).len(), 5, "the comparison is not of nothing with nothing");
+        assert!(shelf.rows("no such table", &[]).is_empty());
+    }
+}
