@@ -10,11 +10,15 @@ use muster_kernel::role::Binding;
 use muster_kernel::settings::Settings;
 use muster_kernel::state::Core;
 use muster_kernel::{Digest, DistrictId, Instant, PolicyMode, Role, State};
+use muster_packages::attestation::Attestations;
+use muster_packages::trust::{Case, Reason};
 use muster_packages::{Package, PackageError};
 use muster_store::VaultError;
 use tokio::sync::oneshot;
 
+use crate::activation::trust::Standing;
 use crate::activation::{Attempt, Candidate, HOST, Scene, is_in_crisis};
+use crate::district::exercise_of;
 use crate::folder::{self, Allowed, BoundFiles};
 use crate::host::{Host, Inner, Seat};
 use crate::reload;
@@ -229,7 +233,9 @@ impl Inner {
         let changed = !changes.is_empty();
         let problem = changes.problem();
         if let Some((charter, digest)) = changes.charter.take() {
-            self.send(id, Command::Charter { charter, digest }).map_err(|error| error.to_string())?;
+            let command = || Command::Charter { charter: charter.clone(), digest };
+            self.send(id, command()).map_err(|error| error.to_string())?;
+            self.tell_drill(id, command());
         }
         for install in changes.installs {
             let placed = changes
@@ -248,10 +254,19 @@ impl Inner {
     fn install(&self, id: &DistrictId, install: crate::district::Install, attempt: &mut Attempt) {
         let activation = install.activation.clone();
         let (tell, told) = oneshot::channel();
+        self.tell_drill(id, Command::install(install.clone()));
         let sent = self.send(id, Command::Install { install, told: Some(tell) });
         match sent.map(|()| told.blocking_recv()) {
             Ok(Ok(seq)) => attempt.activated(seq, &activation),
             _ => attempt.not_activated(&ChangeError::Stopping.to_string()),
+        }
+    }
+
+    /// A drill is played by the rules that hold: whatever changes them changes them there too. A drill that has not begun
+    /// keeps it until it does.
+    fn tell_drill(&self, id: &DistrictId, command: Command) {
+        if let Err(error) = self.send(&exercise_of(id), command) {
+            tracing::warn!(target: "muster::change", district = %id, %error, "the drill's district was not told of a change");
         }
     }
 
@@ -385,6 +400,7 @@ impl Inner {
         let withdrawal =
             Withdrawal { package: trial.package, role: Some(role), trial_only: true, by: who.by.clone(), because };
         let (tell, told) = oneshot::channel();
+        self.tell_drill(id, Command::Withdraw { withdrawal: withdrawal.clone(), told: None });
         self.send(id, Command::Withdraw { withdrawal, told: Some(tell) })?;
         let seq = told.blocking_recv().map_err(|_| ChangeError::Stopping)?;
         let attempt = Attempt {
@@ -416,27 +432,46 @@ impl Inner {
 
     /// Takes every package that the deny-list names from every place where it may answer.
     pub(crate) fn withdraw_denied(&self) {
-        let deny = self.parts.trust.standing().deny;
-        if deny.entries.is_empty() {
+        let standing = self.parts.trust.standing();
+        if standing.deny.entries.is_empty() {
             return;
         }
-        let now = self.clock.now();
+        let by = format!("{HOST} (deny-list {})", standing.deny.sequence);
         for id in self.seats.keys() {
             let Ok((core, _)) = self.core_of(id) else { continue };
-            let bound: std::collections::BTreeSet<Digest> =
-                core.bindings().map(|(_, _, activation)| activation.package).collect();
-            for package in bound {
-                let Some(entry) = deny.package_denied(&package, now) else { continue };
-                let because = Because::new("host:revoked", entry.reason_zh.clone(), entry.reason_en.clone());
-                let by = format!("{HOST} (deny-list {})", deny.sequence);
-                let withdrawal = Withdrawal { package, role: None, trial_only: false, by, because };
-                tracing::warn!(target: "muster::trust", district = %id, package = %package.short(), "a revoked package may not answer any more");
+            let mut withdrawn = std::collections::BTreeSet::new();
+            for (role, _, activation) in core.bindings() {
+                let Some(because) = self.denied(&standing, id, role, activation) else { continue };
+                let package = activation.package;
+                if !withdrawn.insert((role, package)) {
+                    continue;
+                }
+                tracing::warn!(target: "muster::trust", district = %id, %role, package = %package.short(), "a revoked package may not answer any more");
+                let withdrawal = Withdrawal { package, role: Some(role), trial_only: false, by: by.clone(), because };
                 let (tell, told) = oneshot::channel();
                 if self.send(id, Command::Withdraw { withdrawal, told: Some(tell) }).is_ok() {
                     drop(told.blocking_recv());
                 }
             }
         }
+    }
+
+    /// Why an activation may not answer any more: its package is denied, or without a denied key too few stand behind it.
+    /// A key that merely ran out takes nothing back that was in force.
+    fn denied(&self, standing: &Standing, district: &DistrictId, role: Role, activation: &Activation) -> Option<Because> {
+        let attestations = self.attestations_of(activation).ok()?;
+        let attestations = Attestations::read(&attestations).ok()?;
+        let case = Case {
+            package: activation.package,
+            district,
+            role,
+            settings: activation.settings,
+            at: self.clock.now(),
+            crisis: false,
+        };
+        let refusal = standing.trust.judge(&case, &attestations, &standing.deny).err()?;
+        let revoked = matches!(refusal.reason, Reason::RevokedPackage { .. } | Reason::RevokedKey { .. });
+        revoked.then(|| Because::new("host:revoked", refusal.reason.chinese(), refusal.reason.to_string()))
     }
 }
 

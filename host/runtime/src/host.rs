@@ -405,12 +405,12 @@ impl Host {
         let problem = self.inner.problems.lock().expect("no holder panics").get(id).cloned();
         let (name, none) = (id.clone(), BTreeMap::new());
         if self.is_stopped() {
-            let status = |state: &State| status_of(&name, state, &none, &BTreeMap::new(), waiting, problem, digest);
+            let status = |state: &State| status_of(&name, state, &none, &BTreeMap::new(), None, waiting, problem, digest);
             return self.ask_durable(district, status);
         }
         let status = move |district: &District| {
-            let District { id, state, fallbacks, unloaded, .. } = district;
-            status_of(id, state, fallbacks, unloaded, waiting, problem, digest)
+            let District { id, state, fallbacks, unloaded, policies, .. } = district;
+            status_of(id, state, fallbacks, unloaded, Some(policies), waiting, problem, digest)
         };
         self.ask(district, shard::query_district(status)).await
     }

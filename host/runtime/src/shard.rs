@@ -276,7 +276,10 @@ impl Seat {
 
     fn other(&mut self, now: Instant, command: Command, work: &mut Work) {
         let command = match (&mut self.begins_with, command) {
-            (Some(begins_with), command @ (Command::Charter { .. } | Command::Install { .. })) => {
+            (
+                Some(begins_with),
+                command @ (Command::Charter { .. } | Command::Install { .. } | Command::Withdraw { told: None, .. }),
+            ) => {
                 begins_with.push(command);
                 return;
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_kernel::role::Binding;
 use muster_kernel::{Digest, DistrictId, Role, State, snapshot};
+use muster_sandbox::PolicySet;
 
 /// A policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct PolicyStatus {
     pub fallbacks: u64,
     /// Why it is not loaded, when it is not: the fallback answers for it.
     pub problem: Option<String>,
+    /// The limit that one of its calls came nearest to since it was bound, and how near in thousandths.
+    pub nearest_limit: Option<(&'static str, u32)>,
 }
 
 /// How a district stands.
@@ -52,10 +55,15 @@ pub(crate) fn status_of(
     state: &State,
     fallbacks: &BTreeMap<Role, u64>,
     unloaded: &BTreeMap<(Role, Binding), String>,
+    loaded: Option<&PolicySet>,
     waiting: usize,
     reload_problem: Option<String>,
     digest: bool,
 ) -> DistrictStatus {
+    let nearest = |role| {
+        let (resource, permille) = loaded?.margins(role)?.worst.nearest();
+        Some((resource.name(), permille))
+    };
     let policies = state.core.policies.values().map(|activation| PolicyStatus {
         role: activation.role,
         name: activation.name.clone(),
@@ -64,6 +72,7 @@ pub(crate) fn status_of(
         settings: activation.settings,
         fallbacks: fallbacks.get(&activation.role).copied().unwrap_or(0),
         problem: unloaded.get(&(activation.role, Binding::InForce)).cloned(),
+        nearest_limit: nearest(activation.role),
     });
     DistrictStatus {
         id: id.clone(),

@@ -123,6 +123,8 @@ fn config(limits: &Limits, instances: u32) -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .concurrency_support(false)
+        // A policy is compiled while others decide: one core is enough for it, and leaves them the rest.
+        .parallel_compilation(false)
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         // What no policy needs is no way in. Threads, garbage collection and exceptions are not even compiled in.

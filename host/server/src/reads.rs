@@ -45,6 +45,7 @@ fn status(status: &DistrictStatus) -> Json_ {
             json!({
                 "role": policy.role, "package": policy.name, "version": policy.version, "digest": policy.package,
                 "settings": policy.settings, "fallbacks": policy.fallbacks, "problem": policy.problem,
+                "nearest_limit": policy.nearest_limit.map(|(limit, permille)| json!({"limit": limit, "permille": permille})),
             })
         })
         .collect();

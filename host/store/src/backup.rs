@@ -2,7 +2,7 @@
 //!
 //! What was acknowledged before the copy began is in it. The order makes it whole: checkpoints before the journal, so that
 //! none speaks of entries that are not there; the vault after it, so that no entry names bytes that are missing. The view
-//! is left out: the journal rebuilds it.
+//! and what was compiled are left out: the journal rebuilds the one, the vault the other.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -41,6 +41,8 @@ pub fn copy(data: &Path, target: &Path) -> Result<Copied, Error> {
     copy_folder(&data.join(folder), &target.join(folder), &mut copied).map_err(failed(&data.join(folder)))?;
     copy_journal(&data.join("journal"), &target.join("journal"), &mut copied)?;
     copy_folder(&data.join("vault"), &target.join("vault"), &mut copied).map_err(failed(&data.join("vault")))?;
+    // Whom the host trusts goes with it: a restored host must not begin by trusting anew.
+    copy_folder(&data.join("trust"), &target.join("trust"), &mut copied).map_err(failed(&data.join("trust")))?;
     Ok(copied)
 }
 

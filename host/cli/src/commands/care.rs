@@ -137,6 +137,11 @@ fn vault(data: &Path, journal: &Journal) -> Finding {
                 if let Cause::Activation(activation) = entry.cause {
                     named.insert(activation.package, format!("package {} {}", activation.name, activation.version));
                     named.insert(activation.settings, format!("settings of {}", activation.name));
+                    let evidence = activation.evidence.as_deref();
+                    let attestations = evidence.and_then(|evidence| evidence.attestations);
+                    named.extend(attestations.map(|digest| (digest, format!("attestations of {}", activation.name))));
+                    let backtest = evidence.and_then(|evidence| evidence.backtest.as_ref());
+                    named.extend(backtest.map(|backtest| (backtest.report, format!("backtest of {}", activation.name))));
                 }
             }
         }

@@ -317,6 +317,9 @@ fn explained(found: &Json) {
     }
 }
 
+/// A call that came as near to a limit as this is told of before the limit bites.
+const NEAR_PERMILLE: u64 = 700;
+
 pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
     let found = client.get("/status")?;
     if output == Output::Json {
@@ -331,12 +334,18 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
         say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);
         for policy in rows(&row["policies"]) {
             let digest = policy["digest"].as_str().and_then(|digest| digest.get(..12)).unwrap_or("-");
+            let nearest = &policy["nearest_limit"];
+            let near = nearest["permille"].as_u64().map(|permille| {
+                let warning = if permille >= NEAR_PERMILLE { "  ! " } else { ", " };
+                format!("{warning}at most {permille}‰ of its {}", text(&nearest["limit"]))
+            });
             say!(
-                "    {}: {} {} ({digest}), fallback answered {} times",
+                "    {}: {} {} ({digest}), fallback answered {} times{}",
                 text(&policy["role"]),
                 text(&policy["package"]),
                 text(&policy["version"]),
-                policy["fallbacks"]
+                policy["fallbacks"],
+                near.unwrap_or_default()
             );
         }
     }
