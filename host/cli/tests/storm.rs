@@ -383,3 +383,77 @@ fn a_saved_policy_decides_soon_and_every_step_was_taken() {
         percentile(&times, 1_000)
     );
 }
+
+/// A district whose policy burns all it is given, under load, keeps nobody else waiting: what the others see is printed.
+#[test]
+fn a_district_that_burns_its_fuel_keeps_others_waiting_for_one_turn_at_most() {
+    let rate = number("MUSTER_RATE", 50);
+    let examples = support::examples();
+    let text = fs::read_to_string(examples.path().join("yunhe/district.toml")).expect("read");
+    let folders: Vec<PathBuf> = ["d00", "d01"]
+        .iter()
+        .map(|name| {
+            let folder = examples.path().join(name);
+            fs::create_dir_all(folder.join("settings")).expect("made");
+            fs::copy(examples.path().join("yunhe/settings/triage.toml"), folder.join("settings/triage.toml"))
+                .expect("copied");
+            let own = text.replace("district = \"yunhe\"", &format!("district = \"{name}\""));
+            fs::write(folder.join("district.toml"), own).expect("written");
+            folder
+        })
+        .collect();
+    let hostile = muster_testkit::guests::hostile("hostile");
+    fs::write(folders[0].join("hostile.wasm"), hostile.as_slice()).expect("written");
+    fs::write(folders[0].join("loop.toml"), "behaviour = \"endless_loop\"\n").expect("written");
+    let bound = fs::read_to_string(folders[0].join("district.toml")).expect("read");
+    let bound = bound.replace(
+        "[policies.triage]",
+        "[policies.escalation]\npackage = \"hostile.wasm\"\nsettings = [\"loop.toml\"]\n[policies.triage]",
+    );
+    fs::write(folders[0].join("district.toml"), bound).expect("written");
+    for (what, burning) in [("alone", false), ("beside a district that burns its fuel", true)] {
+        let data = tempfile::tempdir().expect("a folder");
+        let server = Server::start_with(data.path(), &folders, &["--shards", "1"]);
+        let (stop, sent) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while burning && !stop.load(Ordering::Relaxed) {
+                    let flood: Vec<Json> =
+                        (0..100).map(|number| signal(&format!("{number}-{:?}", Instant::now()), "990103901")).collect();
+                    server.post(
+                        "/v1/districts/d00/events",
+                        "application/cloudevents-batch+json",
+                        json!(flood).to_string().as_bytes(),
+                    );
+                }
+            });
+            scope.spawn(|| {
+                let agent = support::agent();
+                for number in 0..rate * 4 {
+                    let event = signal(&format!("quiet-{number}"), "990103901").to_string();
+                    let asked = Instant::now();
+                    let sending =
+                        agent.post(server.url("/v1/districts/d01/events")).content_type("application/cloudevents+json");
+                    assert_eq!(sending.send(event).expect("answered").status(), 200);
+                    sent.lock().expect("no holder panics").push(asked.elapsed());
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                stop.store(true, Ordering::Relaxed);
+            });
+        });
+        let mut times = sent.into_inner().expect("no holder panics");
+        times.sort();
+        println!(
+            "{what}: {} events, p50 {:?}, p99 {:?}, max {:?}",
+            times.len(),
+            percentile(&times, 500),
+            percentile(&times, 990),
+            percentile(&times, 1_000)
+        );
+        let burnt = server.get("/v1/districts/d00")["policies"].clone();
+        let escalation =
+            burnt.as_array().expect("policies").iter().find(|policy| policy["role"] == "escalation").expect("bound");
+        assert_eq!(escalation["fallbacks"].as_u64().is_some_and(|count| count > 0), burning, "{escalation}");
+        server.stop();
+    }
+}

@@ -458,7 +458,13 @@ impl Inner {
 
     /// Why an activation may not answer any more: its package is denied, or without a denied key too few stand behind it.
     /// A key that merely ran out takes nothing back that was in force.
-    fn denied(&self, standing: &Standing, district: &DistrictId, role: Role, activation: &Activation) -> Option<Because> {
+    fn denied(
+        &self,
+        standing: &Standing,
+        district: &DistrictId,
+        role: Role,
+        activation: &Activation,
+    ) -> Option<Because> {
         let attestations = self.attestations_of(activation).ok()?;
         let attestations = Attestations::read(&attestations).ok()?;
         let case = Case {

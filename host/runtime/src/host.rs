@@ -405,7 +405,8 @@ impl Host {
         let problem = self.inner.problems.lock().expect("no holder panics").get(id).cloned();
         let (name, none) = (id.clone(), BTreeMap::new());
         if self.is_stopped() {
-            let status = |state: &State| status_of(&name, state, &none, &BTreeMap::new(), None, waiting, problem, digest);
+            let status =
+                |state: &State| status_of(&name, state, &none, &BTreeMap::new(), None, waiting, problem, digest);
             return self.ask_durable(district, status);
         }
         let status = move |district: &District| {

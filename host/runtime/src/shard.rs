@@ -23,6 +23,10 @@ use crate::view_keeper::Change;
 
 /// Events that one district decides in one turn: a few milliseconds of work, so that others need not wait longer.
 const TURN_MAX: usize = 64;
+/// Fuel that the policies of one district use in one turn: about ten milliseconds of computing. A turn ends with the event
+/// that passed it, so that a policy which burns all it is given keeps other districts of the shard waiting no longer than
+/// that. Fuel and not the clock, so that turns are the same wherever they are taken.
+const TURN_FUEL_MAX: u64 = 10_000_000;
 /// Signals that may wait for one district. Above, the sender is told to come again.
 pub(crate) const SIGNALS_MAX: usize = 4_096;
 /// Acts of people that may wait for one district: they are the last to be refused.
@@ -248,6 +252,7 @@ impl Seat {
 
     fn turn(&mut self, now: Instant) -> Work {
         let mut work = Work::default();
+        let mut fuel = 0_u64;
         while let Some(command) = self.others.pop_front() {
             self.other(now, command, &mut work);
         }
@@ -256,8 +261,13 @@ impl Seat {
             for command in self.begins_with.take().into_iter().flatten() {
                 self.other(now, command, &mut work);
             }
+            let decided = work.outcome.entries.len();
             self.district.event(now, event, &mut work.outcome);
             work.replies.push((reply, work.outcome.receipts.len() - 1));
+            fuel += fuel_of(&work.outcome.entries[decided..]);
+            if fuel >= TURN_FUEL_MAX {
+                break;
+            }
         }
         self.district.timers_at(now, &mut work.outcome);
         self.since_view += work.outcome.records.len() as u64;
@@ -305,6 +315,12 @@ impl Seat {
             Command::Submit { .. } | Command::Stop => {}
         }
     }
+}
+
+/// What the policies used for some entries.
+fn fuel_of(entries: &[Arc<Committed>]) -> u64 {
+    let calls = entries.iter().flat_map(|committed| &committed.entry.calls);
+    calls.map(|call| call.fuel).sum()
 }
 
 impl Work {

@@ -141,7 +141,8 @@ fn vault(data: &Path, journal: &Journal) -> Finding {
                     let attestations = evidence.and_then(|evidence| evidence.attestations);
                     named.extend(attestations.map(|digest| (digest, format!("attestations of {}", activation.name))));
                     let backtest = evidence.and_then(|evidence| evidence.backtest.as_ref());
-                    named.extend(backtest.map(|backtest| (backtest.report, format!("backtest of {}", activation.name))));
+                    named
+                        .extend(backtest.map(|backtest| (backtest.report, format!("backtest of {}", activation.name))));
                 }
             }
         }
