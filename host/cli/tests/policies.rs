@@ -35,11 +35,12 @@ fn policy(server: &Server, arguments: &[&str]) -> (bool, String) {
     muster(&all)
 }
 
+/// A request to spend on something of its own: requests for the same thing on one day would be summed.
 fn spend(id: &str, minor: i64) -> Json {
     json!({
         "specversion": "1.0", "id": id, "source": "urn:app:muster:street:990103901", "type": "gov.muster.spend.requested",
         "jurisdiction": "990103901",
-        "data": {"request": id, "category": "pump_rental", "amount": {"currency": "CNY", "minor": minor}, "reason": "test"}
+        "data": {"request": id, "category": format!("pumps-{id}"), "amount": {"currency": "CNY", "minor": minor}, "reason": "test"}
     })
 }
 
@@ -89,9 +90,9 @@ fn in_production_only_what_is_rightly_signed_takes_force_and_each_refusal_has_it
     let cases = [
         (&unsigned, "nobody"),
         (&expired, "expired"),
-        (&twice, "same holder"),
+        (&twice, "counts once"),
         (&tampered, "tampered"),
-        (&substituted, "another package"),
+        (&substituted, "substituted"),
         (&revoked, "revoked"),
     ];
     let mut said_before = Vec::new();
@@ -240,7 +241,7 @@ fn a_shadow_is_compared_a_canary_answers_in_part_and_a_failing_policy_gives_way(
     let status = policies(server);
     assert!(role(&status, "discretion")["trial"].is_null());
     assert!(role(&status, "discretion")["last_known_good"].is_object(), "{status}");
-    // A policy that traps: the backtest sees it coming, two people want it all the same, and it does not last.
+    // A policy that asks for more and traps: both are seen, two people want it all the same, and it does not last.
     let hostile = city.data.path().join("hostile.wasm");
     fs::write(&hostile, muster_testkit::guests::hostile("hostile").as_slice()).expect("written");
     let settings = city.data.path().join("trap.toml");
@@ -248,10 +249,12 @@ fn a_shadow_is_compared_a_canary_answers_in_part_and_a_failing_policy_gives_way(
     let mut wanted =
         vec!["activate", "discretion", "--package", path(&hostile), "--settings", path(&settings), "--by", "li"];
     let (passed, said) = policy(server, &wanted);
-    assert!(!passed && said.contains("fails to answer"), "{said}");
+    assert!(!passed && said.contains("it asks for more than the policy in force: memory"), "{said}");
     wanted.extend(["--second", "wang", "--reason", "to see what happens"]);
     let (passed, said) = policy(server, &wanted);
-    assert!(passed, "{said}");
+    assert!(passed && said.contains("fails to answer"), "{said}");
+    let exceptions = role(&policies(server), "discretion")["in_force"]["evidence"]["exceptions"].clone();
+    assert_eq!((&exceptions[0]["kind"], &exceptions[1]["kind"]), (&json!("widen"), &json!("override")));
     let good = role(&policies(server), "discretion")["last_known_good"]["package"].clone();
     for number in 0..3 {
         let (status, receipt) = server.send("yunhe", &spend(&format!("t-{number}"), 100_000));

@@ -484,7 +484,6 @@ pub enum Binding {
 
 impl Binding {
     /// Whether it is the one in force.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
     pub const fn is_in_force(&self) -> bool {
         matches!(self, Self::InForce)
     }

@@ -364,7 +364,7 @@ fn a_revoked_package_leaves_every_place_at_once() {
             .iter()
             .any(|fact| matches!(fact, Fact::PolicyDemoted { binding: Binding::InForce, to: None, .. }))
     );
-    assert!(district.state.core.policies.get(&Role::Escalation).is_none());
+    assert!(!district.state.core.policies.contains_key(&Role::Escalation));
 }
 
 #[test]
@@ -387,9 +387,9 @@ fn a_rollback_does_not_make_what_was_rolled_back_the_last_known_good() {
 
 #[test]
 fn answers_are_compared_by_what_they_decide_and_not_by_their_reasons() {
+    use discretion::Verdict::{Allow, Refuse};
     let answer =
         |verdict, rule: &str| discretion::Answer { verdict, limits: Vec::new(), because: Because::new(rule, "", "") };
-    use discretion::Verdict::{Allow, Refuse};
     assert!(answer(Allow, "a").differences(&answer(Allow, "b")).is_empty());
     assert_eq!(answer(Allow, "a").differences(&answer(Refuse, "a"))[0].direction, Direction::Stricter);
     assert_eq!(answer(Refuse, "a").differences(&answer(Allow, "a"))[0].direction, Direction::Looser);

@@ -255,7 +255,7 @@ impl Inner {
         let activation = install.activation.clone();
         let (tell, told) = oneshot::channel();
         self.tell_drill(id, Command::install(install.clone()));
-        let sent = self.send(id, Command::Install { install, told: Some(tell) });
+        let sent = self.send(id, Command::Install { install: Box::new(install), told: Some(tell) });
         match sent.map(|()| told.blocking_recv()) {
             Ok(Ok(seq)) => attempt.activated(seq, &activation),
             _ => attempt.not_activated(&ChangeError::Stopping.to_string()),

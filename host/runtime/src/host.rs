@@ -26,7 +26,7 @@ use crate::refusal::{QueryError, SubmitError};
 use crate::reload::FolderWatch;
 use crate::seats::OpenedDistrict;
 use crate::shard::{self, Command, Mailbox, Message, Shard};
-use crate::status::{DistrictStatus, status_of};
+use crate::status::{DistrictStatus, Loaded, status_of};
 use crate::view_keeper::ViewKeeper;
 use crate::workshop::Workshop;
 use crate::{RealClock, folder};
@@ -403,15 +403,16 @@ impl Host {
         let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
         let waiting = seat.mailbox.acts.load(Ordering::Relaxed) + seat.mailbox.signals.load(Ordering::Relaxed);
         let problem = self.inner.problems.lock().expect("no holder panics").get(id).cloned();
-        let (name, none) = (id.clone(), BTreeMap::new());
+        let name = id.clone();
         if self.is_stopped() {
-            let status =
-                |state: &State| status_of(&name, state, &none, &BTreeMap::new(), None, waiting, problem, digest);
+            let status = |state: &State| status_of(&name, state, &Loaded::default(), waiting, problem, digest);
             return self.ask_durable(district, status);
         }
         let status = move |district: &District| {
             let District { id, state, fallbacks, unloaded, policies, .. } = district;
-            status_of(id, state, fallbacks, unloaded, Some(policies), waiting, problem, digest)
+            let (fallbacks, unloaded) = (fallbacks.clone(), unloaded.clone());
+            let loaded = Loaded { policies: Some(policies), fallbacks, unloaded };
+            status_of(id, state, &loaded, waiting, problem, digest)
         };
         self.ask(district, shard::query_district(status)).await
     }

@@ -52,7 +52,7 @@ pub(crate) enum Command {
         digest: Digest,
     },
     Install {
-        install: Install,
+        install: Box<Install>,
         told: Option<oneshot::Sender<u64>>,
     },
     /// A package may not answer any more.
@@ -66,7 +66,7 @@ pub(crate) enum Command {
 impl Command {
     /// To install, with nobody waiting to hear of it.
     pub(crate) fn install(install: Install) -> Self {
-        Self::Install { install, told: None }
+        Self::Install { install: Box::new(install), told: None }
     }
 }
 
@@ -303,7 +303,7 @@ impl Seat {
             }
             Command::Install { install, told } => {
                 self.district.timers_before(now, &mut work.outcome);
-                let seq = self.district.install(now, install, &mut work.outcome);
+                let seq = self.district.install(now, *install, &mut work.outcome);
                 work.answers.extend(told.map(|told| Box::new(move || _ = told.send(seq)) as Answer));
             }
             Command::Withdraw { withdrawal, told } => {

@@ -50,18 +50,24 @@ pub struct DistrictStatus {
     pub incidents: usize,
 }
 
+/// What is loaded for a district, and how it has done; nothing, when only its journal answers.
+#[derive(Default)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) policies: Option<&'a PolicySet>,
+    pub(crate) fallbacks: BTreeMap<Role, u64>,
+    pub(crate) unloaded: BTreeMap<(Role, Binding), String>,
+}
+
 pub(crate) fn status_of(
     id: &DistrictId,
     state: &State,
-    fallbacks: &BTreeMap<Role, u64>,
-    unloaded: &BTreeMap<(Role, Binding), String>,
-    loaded: Option<&PolicySet>,
+    loaded: &Loaded<'_>,
     waiting: usize,
     reload_problem: Option<String>,
     digest: bool,
 ) -> DistrictStatus {
     let nearest = |role| {
-        let (resource, permille) = loaded?.margins(role)?.worst.nearest();
+        let (resource, permille) = loaded.policies?.margins(role)?.worst.nearest();
         Some((resource.name(), permille))
     };
     let policies = state.core.policies.values().map(|activation| PolicyStatus {
@@ -70,8 +76,8 @@ pub(crate) fn status_of(
         version: activation.version.clone(),
         package: activation.package,
         settings: activation.settings,
-        fallbacks: fallbacks.get(&activation.role).copied().unwrap_or(0),
-        problem: unloaded.get(&(activation.role, Binding::InForce)).cloned(),
+        fallbacks: loaded.fallbacks.get(&activation.role).copied().unwrap_or(0),
+        problem: loaded.unloaded.get(&(activation.role, Binding::InForce)).cloned(),
         nearest_limit: nearest(activation.role),
     });
     DistrictStatus {

@@ -112,7 +112,7 @@ impl PolicySet {
             let before = self.bound.get(place).map(|ready| (ready.bound.package, ready.bound.settings_digest));
             before == bound.get(place).map(|bound| (bound.package, bound.settings_digest))
         };
-        let seen = self.seen.iter().filter(|(place, _)| same(place)).map(|(place, seen)| (*place, seen.clone()));
+        let seen = self.seen.iter().filter(|(place, _)| same(place)).map(|(place, seen)| (*place, *seen));
         let seen = seen.collect();
         let bound = bound.into_iter().map(|(place, bound)| (place, self.ready(bound))).collect();
         Self { engine: self.engine.clone(), seen, watch: self.watch.clone(), bound }

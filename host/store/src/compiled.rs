@@ -189,7 +189,7 @@ fn make_private(folder: &Path) -> Result<(), CompiledError> {
     if found.uid() != rustix::process::geteuid().as_raw() {
         return Err(not_private("belongs to another user"));
     }
-    if found.mode() & 0o077 == 0 {
+    if is_private(&found) {
         return Ok(());
     }
     // Others may have been in it. Nothing that they could have planted outlives the key.
@@ -201,13 +201,19 @@ fn make_private(folder: &Path) -> Result<(), CompiledError> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(|reason| disk(folder, reason))
 }
 
+/// Whether its permissions give nothing to anybody but its owner.
+fn is_private(found: &fs::Metadata) -> bool {
+    let others = found.mode() & 0o077;
+    others == 0
+}
+
 /// The key, if there is one that nobody else could read or write.
 fn read_key(file: &Path) -> Result<Option<[u8; KEY_BYTES]>, CompiledError> {
     let Some(found) = fs::symlink_metadata(file).map(Some).or_else(missing).map_err(|reason| disk(file, reason))?
     else {
         return Ok(None);
     };
-    if found.mode() & 0o077 != 0 || found.uid() != rustix::process::geteuid().as_raw() {
+    if !is_private(&found) || found.uid() != rustix::process::geteuid().as_raw() {
         return Ok(None);
     }
     let content = match read(file, KEY_BYTES as u64) {

@@ -20,7 +20,7 @@ pub(crate) fn run(serve: Serve) -> anyhow::Result<ExitCode> {
     }
     let mut options = HostOptions::live(serve.data.clone(), serve.folders.clone());
     options.shards = serve.shards;
-    options.trust = serve.trust.clone();
+    options.trust.clone_from(&serve.trust);
     options.journal.segment_bytes = serve.segment_mebibytes << 20;
     options.journal.low_space_bytes = serve.low_space_mebibytes << 20;
     let host = Arc::new(Host::open(options)?);

@@ -217,13 +217,13 @@ impl Walk<'_> {
         self.evidence.attestations = (!empty).then_some(self.attestations.digest);
         let names: Vec<&str> = self.evidence.signers.iter().map(|signer| signer.holder.as_str()).collect();
         let (names, profile) = (names.join(", "), judged.profile.as_str());
-        Ok(match self.evidence.signers.is_empty() {
-            false => Words::new(format!("签名有效:{names}"), format!("signed by {names}")),
-            true => Words::new(
+        if self.evidence.signers.is_empty() {
+            return Ok(Words::new(
                 format!("无有效签名({profile} 配置放行)"),
                 format!("nobody's signature counts; the {profile} profile lets it in"),
-            ),
-        })
+            ));
+        }
+        Ok(Words::new(format!("签名有效:{names}"), format!("signed by {names}")))
     }
 
     fn contract(&self) -> Result<Words, Refused> {
