@@ -204,7 +204,9 @@ fn check(server: &Server, acknowledged: &Mutex<BTreeMap<u64, (String, Json)>>) {
 fn in_force(status: &Json) -> Json {
     let mut policies = status["policies"].clone();
     for policy in policies.as_array_mut().expect("policies") {
-        policy.as_object_mut().expect("a policy").remove("fallbacks");
+        let policy = policy.as_object_mut().expect("a policy");
+        policy.remove("fallbacks");
+        policy.remove("nearest_limit");
     }
     policies
 }
