@@ -138,7 +138,8 @@ impl Examination {
             (Nature::Everyday, _) | (_, Failure::TooSlow | Failure::HostFault) => (Check::Corpus, Weight::Fault),
             (Nature::Unusual, _) => (Check::Corpus, Weight::Warning),
         };
-        let what = Words::new(format!("策略未能作答:{}", in_chinese(failure)), format!("the policy gives no answer: {word}"));
+        let what =
+            Words::new(format!("策略未能作答:{}", in_chinese(failure)), format!("the policy gives no answer: {word}"));
         self.find(check, weight, tally.role, word, &case.name, what, cure(failure));
     }
 
@@ -267,14 +268,10 @@ fn cure(failure: Failure) -> Words {
             "请去掉会中止的代码(越界、溢出、unwrap)",
             "take out what can panic: indexing, overflow, unwrapping",
         ),
-        Failure::OutOfFuel => Words::new(
-            "请限制循环,精简规则表",
-            "bound the loops and make the tables smaller",
-        ),
-        Failure::TooLarge => Words::new(
-            "请少占内存,缩短答复、日志与记忆",
-            "use less memory, and answer, log and remember less",
-        ),
+        Failure::OutOfFuel => Words::new("请限制循环,精简规则表", "bound the loops and make the tables smaller"),
+        Failure::TooLarge => {
+            Words::new("请少占内存,缩短答复、日志与记忆", "use less memory, and answer, log and remember less")
+        }
         Failure::Denied => Words::new("请在清单中声明所需能力", "declare the capability in the manifest"),
         Failure::Invalid => Words::new("请按契约返回 UTF-8 文本", "answer in the contract's form, text as UTF-8"),
         Failure::TooSlow | Failure::HostFault => Words::new(

@@ -67,7 +67,8 @@ fn spending(before: &State, after: &State, fact: &Fact) -> Result<(), Words> {
     };
     let Some(ceiling) = ceiling else { return Err(over(0, request.amount)) };
     let widened = ceiling.multiplies && !before.grants.is_empty();
-    let permille = charter.filter(|_| widened).map_or(1_000, |charter| charter.grant_multiplier_max_permille.max(1_000));
+    let permille =
+        charter.filter(|_| widened).map_or(1_000, |charter| charter.grant_multiplier_max_permille.max(1_000));
     let limit = |ceiling: i64| {
         let wide = i128::from(ceiling) * i128::from(permille) / 1_000;
         i64::try_from(wide).unwrap_or(i64::MAX)

@@ -39,9 +39,7 @@ pub(crate) fn play(seat: &Seat, name: (&str, &str), course: &Course) -> Played {
     for number in 0..streams {
         let mut stream = Stream::new(seat);
         let run = catch_unwind(AssertUnwindSafe(|| stream.run(seat, name, course.seed, number)));
-        let broken = run.unwrap_or_else(|_| {
-            Err(Words::new("宿主内核中止(panic)", "the host's kernel panicked"))
-        });
+        let broken = run.unwrap_or_else(|_| Err(Words::new("宿主内核中止(panic)", "the host's kernel panicked")));
         played.entries += stream.entries;
         played.failed += stream.failed;
         if let Err(what) = broken {

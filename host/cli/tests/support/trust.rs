@@ -24,15 +24,25 @@ fn text(path: &Path) -> &str {
 }
 
 impl Office {
-    /// A vendor with two keys, a releaser, one whose key expired, and a revoker. Whatever is used needs a vendor and a
-    /// releaser.
+    /// A vendor with two keys, a releaser, one whose key expired, a certifier, and a revoker. Whatever is used needs a
+    /// vendor and a releaser.
     pub(crate) fn open() -> Self {
+        Self::with_rule("{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }")
+    }
+
+    /// The same people, where whatever is used needs a vendor and a certifier.
+    pub(crate) fn that_needs_a_certifier() -> Self {
+        Self::with_rule("{ office = \"vendor\", count = 1 }, { office = \"certifier\", count = 1 }")
+    }
+
+    fn with_rule(needs: &str) -> Self {
         let office = Self { folder: tempfile::tempdir().expect("a folder") };
         let people = [
             ("vendor", "vendor", "[\"vendor\"]", "2120"),
             ("vendor-second-key", "vendor", "[\"releaser\"]", "2120"),
             ("releaser", "releaser", "[\"releaser\"]", "2120"),
             ("retired", "retired", "[\"releaser\"]", "2021"),
+            ("certifier", "certifier", "[\"certifier\"]", "2120"),
             ("revoker", "revoker", "[\"revoker\"]", "2120"),
         ];
         let mut trust = String::from("profile = \"production\"\n");
@@ -42,12 +52,12 @@ impl Office {
             let entry = entry.replace("from = ", "from = 2020-01-01T00:00:00Z");
             trust.push_str(&entry.replace("until = ", &format!("until = {until}-01-01T00:00:00Z")));
         }
-        trust.push_str("[[rule]]\nneeds = [{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }]\n");
+        trust.push_str(&format!("[[rule]]\nneeds = [{needs}]\n"));
         fs::write(office.trust(), trust).expect("written");
         office
     }
 
-    fn key(&self, name: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.key"))
     }
 

@@ -26,18 +26,8 @@ const ODD_TEXTS: [&str; 8] = [
 const HOSTILE_TEXTS: [&str; 6] =
     ["", "\0", "\u{202e}gnp.exe\u{202c}", "\u{feff}\u{fffe}", "\0\0\0990100\0", "\u{2066}\u{2067}\u{2068}\u{2069}"];
 /// Amounts at which something changes, in minor units: the proving ground's ceilings, and the ends of the number line.
-pub(super) const BOUNDARY_AMOUNTS: [i64; 10] = [
-    0,
-    1,
-    499_999,
-    500_000,
-    500_001,
-    10_000_000,
-    10_000_001,
-    200_000_001,
-    i64::MAX - 1,
-    i64::MAX,
-];
+pub(super) const BOUNDARY_AMOUNTS: [i64; 10] =
+    [0, 1, 499_999, 500_000, 500_001, 10_000_000, 10_000_001, 200_000_001, i64::MAX - 1, i64::MAX];
 
 type Data = Vec<(&'static str, Value)>;
 
@@ -228,9 +218,9 @@ fn hostile(draw: &mut Draw, event: &mut Event) {
         1 => {
             let room = ATTRIBUTES_MAX - event.attributes.len();
             let deep = vec!["0"; DEPTH_MAX - 1].join(".");
-            event.attributes.extend((0..room).map(|number| {
-                Attribute::new(format!("items.{deep}.{number}"), Value::Integer(i64::MIN + 1))
-            }));
+            event.attributes.extend(
+                (0..room).map(|number| Attribute::new(format!("items.{deep}.{number}"), Value::Integer(i64::MIN + 1))),
+            );
         }
         2 => {
             for attribute in &mut event.attributes {

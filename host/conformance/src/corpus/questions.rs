@@ -1,17 +1,13 @@
 //! Questions of each role, around the events of the corpus.
 
-use muster_kernel::act::{
-    CalloutOrder, Figure, GrantOrder, LevelAdvice, Measure, ModeChange, Party, SpendRequest,
-};
+use muster_kernel::act::{CalloutOrder, Figure, GrantOrder, LevelAdvice, Measure, ModeChange, Party, SpendRequest};
 use muster_kernel::record::Fact;
 use muster_kernel::role::{
     IncidentView, MemoryScope, ResponseView, discretion, escalation, incentives, oversight, triage, workflow,
 };
 use muster_kernel::state::Reputation;
 use muster_kernel::value::Attribute;
-use muster_kernel::{
-    CalloutKind, FigureStage, Instant, Level, Milliseconds, Mode, RiskStage, Role, Tier, Value,
-};
+use muster_kernel::{CalloutKind, FigureStage, Instant, Level, Milliseconds, Mode, RiskStage, Role, Tier, Value};
 
 use super::Nature;
 use super::draw::Draw;
@@ -68,10 +64,7 @@ fn triage_question(draw: &mut Draw, nature: Nature, number: usize) -> triage::Qu
     triage::Question {
         now: scene::now(),
         event: events::event(draw, nature, number, scene::now()),
-        reputation: Reputation {
-            confirmed: *draw.pick(&[0, 3, least]),
-            refuted: *draw.pick(&[0, 1, least]),
-        },
+        reputation: Reputation { confirmed: *draw.pick(&[0, 3, least]), refuted: *draw.pick(&[0, 1, least]) },
         candidates: (0..candidates).map(|place| incident(draw, nature, place)).collect(),
     }
 }
@@ -227,7 +220,11 @@ fn service(draw: &mut Draw, nature: Nature, number: usize) -> incentives::Servic
         id: format!("pg-service-{number}"),
         team: draw.chance(70).then(|| name(draw, nature, "team-1")),
         person: draw.chance(40).then(|| name(draw, nature, "person-7")),
-        headcount: if nature == Nature::Everyday { u32::try_from(draw.between(1, 30)).unwrap_or(1) } else { *draw.pick(&[0, 1, u32::MAX]) },
+        headcount: if nature == Nature::Everyday {
+            u32::try_from(draw.between(1, 30)).unwrap_or(1)
+        } else {
+            *draw.pick(&[0, 1, u32::MAX])
+        },
         started,
         ended,
         task: draw.chance(50).then(|| name(draw, nature, "t-1")),
@@ -311,9 +308,7 @@ fn incident(draw: &mut Draw, nature: Nature, place: usize) -> IncidentView {
         floor: draw.chance(20).then(|| *draw.pick(Level::ALL)),
         figures: (0..figures).map(|number| figure(draw, nature, number)).collect(),
         parent: (place > 0 && draw.chance(20)).then(|| INCIDENTS[0].0.into()),
-        commander: draw
-            .chance(60)
-            .then(|| Party::Post { node: node.into(), name: name(draw, nature, "secretary") }),
+        commander: draw.chance(60).then(|| Party::Post { node: node.into(), name: name(draw, nature, "secretary") }),
         hazard_cleared: draw.chance(20),
         projected_end: draw.chance(40).then(|| instant(draw, nature)),
         tags: if nature == Nature::Everyday { Vec::new() } else { vec![name(draw, nature, "tunnel"); 32] },
