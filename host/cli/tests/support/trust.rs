@@ -24,7 +24,7 @@ fn text(path: &Path) -> &str {
 }
 
 impl Office {
-    /// A vendor with two keys, a releaser, one whose key expired, a certifier, and a revoker. Whatever is used needs a
+    /// A vendor with two keys, a releaser, one whose key expired, a certifier, a revoker and two admins. Whatever is used needs a
     /// vendor and a releaser.
     pub(crate) fn open() -> Self {
         Self::with_rule("{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }")
@@ -44,6 +44,8 @@ impl Office {
             ("retired", "retired", "[\"releaser\"]", "2021"),
             ("certifier", "certifier", "[\"certifier\"]", "2120"),
             ("revoker", "revoker", "[\"revoker\"]", "2120"),
+            ("admin", "admin", "[\"trust_admin\"]", "2120"),
+            ("second-admin", "second admin", "[\"trust_admin\"]", "2120"),
         ];
         let mut trust = String::from("profile = \"production\"\n");
         for (name, holder, offices, until) in people {
