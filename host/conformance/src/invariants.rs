@@ -99,3 +99,80 @@ fn booking(fact: &Fact) -> Result<(), Words> {
     }
     Err(Words::new(format!("一笔分录合计 {sum}"), format!("postings of one booking add up to {sum}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_kernel::act::{Because, SpendRequest};
+    use muster_kernel::record::Bearing;
+    use muster_kernel::{Instant, Level};
+    use muster_runtime::activation::proving_ground;
+
+    use super::*;
+
+    fn district() -> State {
+        let mut state = State::default();
+        state.core.charter = Some(proving_ground::charter());
+        fold::rebuild_index(&mut state);
+        state
+    }
+
+    fn in_force(level: Level, previous: Option<Level>, ordered: bool) -> Fact {
+        Fact::LevelInForce {
+            incident: None,
+            scheme: "flood".into(),
+            node: "990103".into(),
+            level,
+            previous,
+            from: Instant::from_millis(0),
+            ordered,
+            bearing: Bearing::Own,
+            latency: None,
+            floor_for: Vec::new(),
+            because: Because::default(),
+        }
+    }
+
+    #[test]
+    fn a_machine_raises_to_the_bound_and_no_further_and_lowers_nothing() {
+        let state = district();
+        assert!(level(&state, &in_force(Level::Two, Some(Level::Three), false)).is_ok());
+        assert!(level(&state, &in_force(Level::One, None, false)).is_err());
+        assert!(level(&state, &in_force(Level::Three, Some(Level::Two), false)).is_err());
+        assert!(level(&state, &in_force(Level::One, None, true)).is_ok());
+    }
+
+    fn spent(node: &str, amount: i64) -> Fact {
+        let request = SpendRequest {
+            id: "s-1".into(),
+            node: node.into(),
+            category: "pumps".into(),
+            vendor: None,
+            amount,
+            quotes: None,
+            life_safety: false,
+            reason: None,
+        };
+        Fact::SpendRuled {
+            spend: "s-1".into(),
+            incident: Some("i-1".into()),
+            by: "urn:app:muster:street:990103901".into(),
+            request,
+            verdict: SpendVerdict::Allowed,
+            reserved: amount,
+            limits: Vec::new(),
+            duties: Vec::new(),
+            grant: None,
+            signature_by: None,
+            decide_by: None,
+            because: Because::default(),
+        }
+    }
+
+    #[test]
+    fn a_street_spends_up_to_its_ceiling_and_a_city_without_one_nothing() {
+        let state = district();
+        assert!(spending(&state, &state, &spent("990103901", 10_000_000)).is_ok());
+        assert!(spending(&state, &state, &spent("990103901", 10_000_001)).is_err());
+        assert!(spending(&state, &state, &spent("990100", 1)).is_err());
+    }
+}

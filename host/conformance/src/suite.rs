@@ -202,10 +202,10 @@ impl<'a> Run<'a> {
         let name = (self.package.manifest.id.as_str(), self.package.manifest.version.as_str());
         let played = streams::play(seat, name, self.course);
         self.report.findings.extend(played.findings);
-        let (streams, entries, failed) = (played.streams, played.entries, played.failed);
+        let (streams, entries, asked, failed) = (played.streams, played.entries, played.asked, played.failed);
         let words = Words::new(
-            format!("{streams} 段事件流,{entries} 条记录,其中 {failed} 次由兜底作答"),
-            format!("{streams} streams, {entries} entries, of which fallbacks answered {failed} questions"),
+            format!("{streams} 段事件流,{entries} 条记录,询问 {asked} 次,其中 {failed} 次由兜底作答"),
+            format!("{streams} streams, {entries} entries, {asked} questions, of which fallbacks answered {failed}"),
         );
         self.close(Check::Invariants, words);
     }

@@ -46,6 +46,29 @@ pub(crate) fn event(draw: &mut Draw, nature: Nature, number: usize, at: Instant)
     event
 }
 
+/// A team checks in, or, later, out, vouched for by someone else: what leads to a question of incentives.
+pub(crate) fn service(number: usize, at: Instant, begins: bool) -> Event {
+    let kind = if begins { "gov.muster.volunteer.checked_in" } else { "gov.muster.volunteer.checked_out" };
+    let text = |key: &str, value: &str| Attribute::new(key, Value::Text(value.into()));
+    Event {
+        id: format!("pg-{number}"),
+        source: "urn:app:muster:street:990103901".into(),
+        kind: kind.into(),
+        subject: None,
+        occurred: at,
+        recorded: at,
+        node: "990103901".into(),
+        place: "990103901".into(),
+        incident: Some(INCIDENTS[0].0.into()),
+        exercise: false,
+        attributes: vec![
+            text("team", "team-9"),
+            text("verified_by", "street-desk"),
+            Attribute::new("headcount", Value::Integer(12)),
+        ],
+    }
+}
+
 fn everyday(draw: &mut Draw, number: usize, at: Instant) -> Event {
     let node = *draw.pick(&NODES);
     let incident = draw.chance(60).then(|| draw.pick(&INCIDENTS).0.to_owned());

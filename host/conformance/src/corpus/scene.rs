@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use muster_kernel::act::{Because, CalloutOrder, Party, Warning};
 use muster_kernel::record::{Bearing, CalledParty, Cause, ENTRY_VERSION, Entry, Fact, WarningChange};
+use muster_kernel::role::workflow::Wait;
 use muster_kernel::{
-    CalloutKind, Colour, Digest, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, State, fold,
+    CalloutKind, Colour, Digest, IncidentId, Instant, Level, Milliseconds, Mode, NodeCode, ProcessId, RiskStage, State,
+    fold,
 };
 use muster_runtime::activation::proving_ground;
 
@@ -44,6 +46,7 @@ pub(crate) fn state() -> Arc<State> {
     });
     facts.push(warning());
     facts.push(callout());
+    facts.extend(process());
     let entry = Entry {
         version: ENTRY_VERSION,
         district: "proving-ground".into(),
@@ -100,6 +103,33 @@ fn warning() -> Fact {
         source: "urn:org:cn:990100:weather".into(),
     };
     Fact::WarningRecorded { incident: Some(INCIDENTS[0].0.into()), warning, change: WarningChange::New }
+}
+
+/// A process that waits for two kinds of event and for a time.
+fn process() -> [Fact; 2] {
+    let (process, incident) = (ProcessId::from("pg-process-1"), Some(IncidentId::from(INCIDENTS[0].0)));
+    let waits = vec![
+        Wait::EventOf("signal.reported".into()),
+        Wait::EventOf("task.updated".into()),
+        Wait::Until { key: "overdue".into(), at: now() + Milliseconds::hours(6) },
+    ];
+    let started = Fact::ProcessStarted {
+        process: process.clone(),
+        incident: incident.clone(),
+        key: "stand_down".into(),
+        process_kind: "stand_down".into(),
+        because: because(),
+    };
+    let stepped = Fact::ProcessStepped {
+        process,
+        incident,
+        version: "0.0.1".into(),
+        state: Vec::new(),
+        waits,
+        finished: false,
+        because: because(),
+    };
+    [started, stepped]
 }
 
 fn callout() -> Fact {
