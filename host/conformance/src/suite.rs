@@ -131,7 +131,8 @@ impl<'a> Run<'a> {
         };
         let names = |names: Vec<&str>| names.join(", ");
         let roles = names(self.package.contents.roles().into_iter().map(Role::as_str).collect());
-        let asks = names(self.package.contents.capabilities().into_iter().map(|one| one.as_str()).collect());
+        let asks =
+            names(self.package.contents.capabilities().into_iter().map(muster_packages::Capability::as_str).collect());
         let words =
             Words::new(format!("承担 {roles};可用能力 {asks}"), format!("answers for {roles}; asks for {asks}"));
         self.close(Check::Contract, words);

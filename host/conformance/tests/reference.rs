@@ -28,6 +28,8 @@ fn the_six_reference_policies_pass() {
         assert!(report.roles[0].fuel.p50 > 0 && report.roles[0].fuel.p99 >= report.roles[0].fuel.p50);
         assert!(report.checks.iter().all(|part| part.passed == Some(true)), "{}", report.english());
         assert!(report.chinese().contains("通过"));
+        let streams = report.checks.iter().find(|part| part.check == Check::Invariants).expect("the part");
+        assert!(!streams.words.en.contains(" 0 questions"), "{name} was never asked: {}", streams.words.en);
         println!("{}", report.english());
     }
 }

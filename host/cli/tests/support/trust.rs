@@ -54,7 +54,7 @@ impl Office {
             let entry = entry.replace("from = ", "from = 2020-01-01T00:00:00Z");
             trust.push_str(&entry.replace("until = ", &format!("until = {until}-01-01T00:00:00Z")));
         }
-        trust.push_str(&format!("[[rule]]\nneeds = [{needs}]\n"));
+        trust.extend(["[[rule]]\nneeds = [", needs, "]\n"]);
         fs::write(office.trust(), trust).expect("written");
         office
     }

@@ -20,7 +20,6 @@ const CANDIDATES_MAX: usize = 32;
 const TIERS: [Tier; 5] = [Tier::City, Tier::District, Tier::Street, Tier::Street, Tier::Community];
 
 /// What a policy is asked, whatever its role.
-#[expect(clippy::large_enum_variant, reason = "one at a time")]
 #[derive(Debug)]
 pub(crate) enum Question {
     Triage(triage::Question),
