@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_kernel::role::Failure;
-use muster_kernel::{Digest, Role, State};
+use muster_kernel::{Digest, Role, State, snapshot};
 use muster_runtime::activation::Words;
 use muster_sandbox::Limits;
 
@@ -32,7 +32,7 @@ pub(crate) struct Examination {
     corpus: Corpus,
     limits: Limits,
     state: Arc<State>,
-    /// Digests of all that was asked, one after another.
+    /// Digests of the scene and of all that was asked in it, one after another.
     asked: Vec<u8>,
     cases: usize,
     calls: usize,
@@ -55,11 +55,13 @@ struct Tally {
 
 impl Examination {
     pub(crate) fn new(corpus: Corpus, limits: Limits) -> Self {
+        let state = scene::state();
         Self {
             corpus,
             limits,
-            state: scene::state(),
-            asked: Vec::new(),
+            // A policy answers from the state as well: another scene is another corpus.
+            asked: snapshot::digest(&state).0.to_vec(),
+            state,
             cases: 0,
             calls: 0,
             roles: Vec::new(),
