@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use trust::{Approve, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
+pub(crate) use trust::{Approve, Certify, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
 
 /// Muster: policies decide close to the street, the host holds the ceiling, the journal keeps it all.
 #[derive(Debug, Parser)]
@@ -125,6 +125,8 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Consent to a new trust file: the statement is added to the file beside it
     SignTrust(SignTrust),
+    /// Put a package through the conformance suite, print the report, and sign the result
+    Certify(Certify),
     /// Say whether a package may be used, by a trust file, and why not
     VerifyPackage(VerifyPackage),
 }

@@ -60,6 +60,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Approve(approve) => commands::trust::approve(&approve),
         Command::Revoke(revoke) => commands::revoke::run(&revoke),
         Command::SignTrust(sign) => commands::trust::sign_trust(&sign),
+        Command::Certify(certify) => commands::certify::run(&certify, output),
         Command::VerifyPackage(verify) => commands::judge::run(&verify, output),
     }
 }

@@ -17,9 +17,11 @@ fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("muster-store", vec![]),
         ("muster-runtime", vec!["muster-kernel", "muster-packages", "muster-sandbox", "muster-store"]),
         ("muster-server", vec!["muster-kernel", "muster-runtime"]),
+        ("muster-conformance", vec!["muster-kernel", "muster-packages", "muster-sandbox", "muster-runtime"]),
         (
             "muster",
             vec![
+                "muster-conformance",
                 "muster-kernel",
                 "muster-packages",
                 "muster-runtime",

@@ -130,6 +130,31 @@ pub(crate) struct SignTrust {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Certify {
+    /// The package
+    pub(crate) package: PathBuf,
+    /// The settings that it is put through the suite with, in the order in which they are read; by default those of
+    /// its first self-test
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Vec<PathBuf>,
+    /// Everyday and unusual questions a role; a fifth as many hostile ones come on top
+    #[arg(long, default_value_t = muster_conformance::QUESTIONS)]
+    pub(crate) questions: usize,
+    /// Makes the questions: the same seed, the same questions
+    #[arg(long, default_value_t = muster_conformance::SEED)]
+    pub(crate) seed: u64,
+    /// The certifier's secret key: the result, passed or failed, is signed and added to the file beside the package
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
+    /// Where the report goes as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Language of the text
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<Lang>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct VerifyPackage {
     /// The package
     pub(crate) package: PathBuf,

@@ -118,12 +118,17 @@ pub(crate) fn trust(file: &Path) -> anyhow::Result<Trust> {
 
 /// The digest of settings: those in the files, read over one another.
 pub(crate) fn settings_digest(files: &[PathBuf]) -> anyhow::Result<Digest> {
+    Ok(settings::digest(&self::settings(files)?))
+}
+
+/// Settings: those in the files, read over one another.
+pub(crate) fn settings(files: &[PathBuf]) -> anyhow::Result<Settings> {
     let mut found = Settings::default();
     for file in files {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         settings::read(&mut found, &text, &file.display().to_string())?;
     }
-    Ok(settings::digest(&found))
+    Ok(found)
 }
 
 pub(crate) fn role(word: &str) -> anyhow::Result<Role> {

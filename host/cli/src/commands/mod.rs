@@ -13,6 +13,7 @@ macro_rules! say {
 pub(crate) mod act;
 pub(crate) mod call_list;
 pub(crate) mod care;
+pub(crate) mod certify;
 pub(crate) mod inspect;
 pub(crate) mod journal;
 pub(crate) mod judge;

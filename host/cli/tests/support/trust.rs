@@ -24,15 +24,25 @@ fn text(path: &Path) -> &str {
 }
 
 impl Office {
-    /// A vendor with two keys, a releaser, one whose key expired, and a revoker. Whatever is used needs a vendor and a
-    /// releaser.
+    /// A vendor with two keys, a releaser, one whose key expired, a certifier, a revoker and two admins. Whatever is used needs a
+    /// vendor and a releaser.
     pub(crate) fn open() -> Self {
+        Self::with_rule("{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }")
+    }
+
+    /// The same people, where whatever is used needs a vendor and a certifier.
+    pub(crate) fn that_needs_a_certifier() -> Self {
+        Self::with_rule("{ office = \"vendor\", count = 1 }, { office = \"certifier\", count = 1 }")
+    }
+
+    fn with_rule(needs: &str) -> Self {
         let office = Self { folder: tempfile::tempdir().expect("a folder") };
         let people = [
             ("vendor", "vendor", "[\"vendor\"]", "2120"),
             ("vendor-second-key", "vendor", "[\"releaser\"]", "2120"),
             ("releaser", "releaser", "[\"releaser\"]", "2120"),
             ("retired", "retired", "[\"releaser\"]", "2021"),
+            ("certifier", "certifier", "[\"certifier\"]", "2120"),
             ("revoker", "revoker", "[\"revoker\"]", "2120"),
             ("admin", "admin", "[\"trust_admin\"]", "2120"),
             ("second-admin", "second admin", "[\"trust_admin\"]", "2120"),
@@ -44,13 +54,12 @@ impl Office {
             let entry = entry.replace("from = ", "from = 2020-01-01T00:00:00Z");
             trust.push_str(&entry.replace("until = ", &format!("until = {until}-01-01T00:00:00Z")));
         }
-        trust
-            .push_str("[[rule]]\nneeds = [{ office = \"vendor\", count = 1 }, { office = \"releaser\", count = 1 }]\n");
+        trust.extend(["[[rule]]\nneeds = [", needs, "]\n"]);
         fs::write(office.trust(), trust).expect("written");
         office
     }
 
-    fn key(&self, name: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.key"))
     }
 
