@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use muster_kernel::role::{Asked, Binding, Failure, Policies};
-use muster_kernel::{Digest, State};
-use muster_sandbox::PolicySet;
+use muster_kernel::{Digest, Role, State};
+use muster_sandbox::{PolicySet, Resource};
 
 use crate::corpus::Question;
 
@@ -15,6 +15,8 @@ pub(crate) struct Observation {
     pub(crate) answer: Result<Digest, Failure>,
     /// Fuel used.
     pub(crate) fuel: u64,
+    /// The most linear memory that the guest had, in bytes.
+    pub(crate) memory_bytes: u64,
     /// Digest of the changes to memory and of the log lines.
     pub(crate) traces: Digest,
 }
@@ -25,6 +27,7 @@ impl Observation {
         Self {
             answer: asked.answer.map(|answer| digest(format!("{answer:?}"))),
             fuel: asked.call.fuel,
+            memory_bytes: 0,
             traces: digest(format!("{:?}{:?}", asked.memory, asked.log)),
         }
     }
@@ -43,6 +46,9 @@ impl Observation {
         if self.fuel != other.fuel {
             found.push(("燃料", "fuel"));
         }
+        if self.memory_bytes != other.memory_bytes {
+            found.push(("内存", "memory"));
+        }
         if self.traces != other.traces {
             found.push(("记忆或日志", "memory or log"));
         }
@@ -52,17 +58,29 @@ impl Observation {
 
 /// Asks once.
 pub(crate) fn ask(policies: &mut PolicySet, state: &Arc<State>, question: &Question) -> Observation {
+    let (role, observation) = put(policies, state, question);
+    let memory_bytes = policies.margins(role).map_or(0, |seen| seen.last.of(Resource::Memory).used);
+    Observation { memory_bytes, ..observation }
+}
+
+fn put(policies: &mut PolicySet, state: &Arc<State>, question: &Question) -> (Role, Observation) {
     let binding = Binding::InForce;
     match question {
-        Question::Triage(question) => Observation::of(policies.triage(binding, state, question)),
+        Question::Triage(question) => (Role::Triage, Observation::of(policies.triage(binding, state, question))),
         Question::Escalation(scope, question) => {
-            Observation::of(policies.escalation(binding, state, scope.clone(), question))
+            (Role::Escalation, Observation::of(policies.escalation(binding, state, scope.clone(), question)))
         }
-        Question::Discretion(question) => Observation::of(policies.discretion(binding, state, question)),
-        Question::Incentives(now, service) => Observation::of(policies.incentives(binding, state, *now, service)),
-        Question::Oversight(question) => Observation::of(policies.oversight(binding, state, question)),
+        Question::Discretion(question) => {
+            (Role::Discretion, Observation::of(policies.discretion(binding, state, question)))
+        }
+        Question::Incentives(now, service) => {
+            (Role::Incentives, Observation::of(policies.incentives(binding, state, *now, service)))
+        }
+        Question::Oversight(question) => {
+            (Role::Oversight, Observation::of(policies.oversight(binding, state, question)))
+        }
         Question::Workflow(scope, question) => {
-            Observation::of(policies.workflow(binding, state, scope.clone(), question))
+            (Role::Workflow, Observation::of(policies.workflow(binding, state, scope.clone(), question)))
         }
     }
 }

@@ -46,6 +46,7 @@ pub(crate) struct Examination {
 struct Tally {
     role: Role,
     fuel: Vec<u64>,
+    memory_bytes: Vec<u64>,
     hostile_fuel: u64,
     hostile: usize,
     failures: BTreeMap<String, usize>,
@@ -77,6 +78,7 @@ impl Examination {
         let mut tally = Tally {
             role,
             fuel: Vec::with_capacity(self.corpus.questions),
+            memory_bytes: Vec::with_capacity(self.corpus.questions),
             hostile_fuel: 0,
             hostile: 0,
             failures: BTreeMap::new(),
@@ -126,6 +128,7 @@ impl Examination {
             tally.hostile_fuel = tally.hostile_fuel.max(seen.fuel);
         } else {
             tally.fuel.push(seen.fuel);
+            tally.memory_bytes.push(seen.memory_bytes);
         }
         let Some(failure) = seen.failure() else { return };
         let word = failure_word(failure);
@@ -162,12 +165,15 @@ impl Examination {
 
     fn budget(&mut self, mut tally: Tally) {
         tally.fuel.sort_unstable();
-        let at = |permille: usize| -> u64 {
-            let place = (tally.fuel.len() * permille).div_ceil(1_000).saturating_sub(1);
-            tally.fuel.get(place).copied().unwrap_or(0)
+        tally.memory_bytes.sort_unstable();
+        let used = &tally.fuel;
+        let fuel = Fuel {
+            p50: at(used, 500),
+            p99: at(used, 990),
+            max: at(used, 1_000),
+            hostile_max: tally.hostile_fuel,
+            limit: self.limits.fuel,
         };
-        let limit = self.limits.fuel;
-        let fuel = Fuel { p50: at(500), p99: at(990), max: at(1_000), hostile_max: tally.hostile_fuel, limit };
         let share = fuel.permille(fuel.p99);
         if share > SPARE_PERMILLE {
             let what = Words::new(
@@ -187,7 +193,8 @@ impl Examination {
             hostile: tally.hostile,
             failures: tally.failures,
             fuel,
-            memory_bytes_max: None,
+            memory_bytes_p99: at(&tally.memory_bytes, 990),
+            memory_bytes_max: at(&tally.memory_bytes, 1_000),
         });
     }
 
@@ -281,4 +288,10 @@ fn cure(failure: Failure) -> Words {
             "try again on a machine at rest; if it stays, ask the host less in one call",
         ),
     }
+}
+
+/// The value below or at which so many thousandths of all stand.
+fn at(sorted: &[u64], permille: usize) -> u64 {
+    let place = (sorted.len() * permille).div_ceil(1_000).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or(0)
 }
