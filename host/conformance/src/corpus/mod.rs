@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn every_nature_and_every_kind_of_question_is_in_it() {
         let corpus = Corpus { seed: 1, questions: 500 };
-        let all = |role: Role| -> String { corpus.cases(role).map(|case| format!("{:?}\n", case.question)).collect() };
+        let all = |role: Role| -> String {
+            let texts: Vec<String> = corpus.cases(role).map(|case| format!("{:?}", case.question)).collect();
+            texts.join("\n")
+        };
         let discretion = all(Role::Discretion);
         for subject in ["Spend(", "Measure(", "Callout(", "Grant(", "Level(", "Mode("] {
             assert!(discretion.contains(subject), "no {subject}");
