@@ -9,6 +9,8 @@ use muster_kernel::settings::Settings;
 use muster_kernel::step::{Input, step};
 use muster_kernel::{Digest, Instant, State, fold, snapshot};
 use muster_packages::Package;
+use muster_packages::attestation::{Attestations, Envelope, Predicate, Release, ReleaseOffice, SecretKey, Statement};
+use muster_packages::trust::{Case, DenyList, Trust};
 use muster_runtime::{cloudevent, folder, play};
 use muster_sandbox::{Engine, Limits, PolicySet};
 use muster_store::{Disk, Journal, MemoryMedia, Options, Proof, Record, checkpoint};
@@ -84,6 +86,8 @@ impl World {
             target("checkpoint", vec![self.checkpoints()?], 4, checkpoints),
             target("proof", vec![self.proof()?], 1, proof),
             target("view", items, 1, view),
+            target("trust", vec![trust_file().into_bytes()], 2, trust),
+            target("attestations", vec![release().into_bytes()], 2, attestations),
         ])
     }
 
@@ -246,4 +250,75 @@ fn view(_: &World, bytes: &[u8]) {
     if let Ok(state) = snapshot::load(std::iter::once((key.to_vec(), value.to_vec()))) {
         assert_eq!(snapshot::digest(&state), snapshot::digest(&state));
     }
+}
+
+/// The package that the attestations are about.
+const ATTESTED: Digest = Digest([7; 32]);
+
+fn vendor() -> SecretKey {
+    SecretKey::from_seed("vendor", [3; 32])
+}
+
+/// One vendor, whose word is enough.
+fn trust_file() -> String {
+    let key = vendor();
+    let (id, public) = (key.public().id(), key.public());
+    let admins = [("one", [1; 32]), ("two", [2; 32])].map(|(holder, seed)| {
+        let admin = SecretKey::from_seed(holder, seed).public();
+        format!(
+            "[[key]]\nid = \"{}\"\npublic = \"{admin}\"\nholder = \"{holder}\"\noffices = [\"trust_admin\"]\n\
+             from = 2020-01-01T00:00:00Z\nuntil = 2120-01-01T00:00:00Z\n",
+            admin.id()
+        )
+    });
+    format!(
+        "profile = \"production\"\n{}[[key]]\nid = \"{id}\"\npublic = \"{public}\"\nholder = \"vendor\"\n\
+         offices = [\"vendor\"]\nfrom = 2020-01-01T00:00:00Z\nuntil = 2120-01-01T00:00:00Z\n\
+         [[rule]]\nneeds = [{{ office = \"vendor\", count = 1 }}]\n",
+        admins.concat()
+    )
+}
+
+/// A release, signed by the vendor.
+fn release() -> String {
+    let release = Release {
+        id: "ref/triage".into(),
+        version: "1.0.0".into(),
+        office: ReleaseOffice::Vendor,
+        settings: None,
+        at: Instant::from_millis(1_900_000_000_000),
+    };
+    let statement = Statement::about("triage.wasm", ATTESTED, Predicate::Release(release));
+    let mut envelope = Envelope::of(statement.to_payload());
+    envelope.sign(&vendor());
+    envelope.to_line() + "\n"
+}
+
+/// A trust file that is read can be compared with itself: nothing is weaker or stricter.
+fn trust(_: &World, bytes: &[u8]) {
+    if let Ok(trust) = Trust::read(bytes) {
+        let change = muster_packages::trust::change(&trust, &trust);
+        assert!(change.weakens.is_empty() && change.strengthens.is_empty(), "{change:?}");
+    }
+}
+
+/// Whatever stands in a file of attestations: the package is let in only by the statement that the vendor signed.
+fn attestations(_: &World, bytes: &[u8]) {
+    let Ok(file) = Attestations::read(bytes) else { return };
+    let trust = Trust::read(trust_file().as_bytes()).expect("a trust file");
+    let district = muster_kernel::DistrictId::from("yunhe");
+    let case = Case {
+        package: ATTESTED,
+        district: &district,
+        role: muster_kernel::Role::Triage,
+        settings: Digest::ZERO,
+        at: Instant::from_millis(1_900_000_000_000),
+        crisis: false,
+    };
+    if let Ok(evidence) = trust.judge(&case, &file, &DenyList::none()) {
+        let whole = Attestations::read(release().as_bytes()).expect("a file of attestations");
+        let signed: Vec<Digest> = whole.envelopes().map(Envelope::statement_digest).collect();
+        assert!(evidence.signers.iter().all(|signer| signed.contains(&signer.statement)), "{evidence:?}");
+    }
+    drop(DenyList::read(&file, &trust, case.at));
 }

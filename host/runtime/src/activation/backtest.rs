@@ -226,19 +226,25 @@ impl<'a> Tally<'a> {
             } else {
                 fold::fold(Arc::make_mut(&mut state), &entry, Digest(record.hash));
             }
-            if bindings::are_changed_by(&entry) || asked {
+            if bindings::are_changed_by(&entry) {
                 policies = self.follow(&policies, Arc::make_mut(&mut state));
+            } else if asked {
+                self.stand_trial(Arc::make_mut(&mut state));
             }
         }
         Ok(())
     }
 
-    /// The candidate stands on trial, whatever the past says; everybody else as the past says. What the vault lost is
-    /// answered from the record.
-    fn follow(&self, policies: &PolicySet, state: &mut State) -> PolicySet {
+    /// The candidate stands on trial, whatever the past says, and however it did so far.
+    fn stand_trial(&self, state: &mut State) {
         let trial =
             Trial { activation: self.candidate.clone(), since: state.core.now, asked: 0, changed: 0, failed: 0 };
         state.core.standby.entry(self.candidate.role).or_default().trial = Some(trial);
+    }
+
+    /// Everybody else stands as the past says. What the vault lost is answered from the record.
+    fn follow(&self, policies: &PolicySet, state: &mut State) -> PolicySet {
+        self.stand_trial(state);
         bindings::follow(policies, state, |role, binding, activation| {
             let is_candidate = role == self.candidate.role && binding == Binding::Candidate;
             if is_candidate { Some(self.bound.clone()) } else { self.parts.from_vault(activation).ok() }
