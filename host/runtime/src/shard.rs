@@ -152,24 +152,28 @@ impl Shard {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.turns();
+                    self.work();
                     self.write_views(1);
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.turns();
+        self.work();
         self.write_views(1);
     }
 
-    /// Takes what came and gives every district its turns. True when the shard must stop.
+    /// Gives every district its turns until nothing waits. What comes meanwhile is taken in before each round, so that
+    /// nobody waits behind the whole backlog of another district. True when the shard must stop.
     pub(crate) fn work(&mut self) -> bool {
         let mut stopping = false;
-        while let Ok(message) = self.commands.try_recv() {
-            stopping |= self.sort(message);
+        loop {
+            while let Ok(message) = self.commands.try_recv() {
+                stopping |= self.sort(message);
+            }
+            if !self.round() {
+                return stopping;
+            }
         }
-        self.turns();
-        stopping
     }
 
     /// A district of this shard.
@@ -199,20 +203,16 @@ impl Shard {
         false
     }
 
-    /// Gives every district its turn until nothing waits.
-    fn turns(&mut self) {
-        loop {
-            let mut busy = false;
-            for seat in self.seats.values_mut() {
-                let work = seat.turn(self.clock.now());
-                busy |= seat.waits();
-                work.hand_over(&self.journal, seat, &self.poisoned);
-            }
-            self.write_views(VIEW_EVERY);
-            if !busy {
-                return;
-            }
+    /// Gives every district one turn. True when something still waits.
+    fn round(&mut self) -> bool {
+        let mut busy = false;
+        for seat in self.seats.values_mut() {
+            let work = seat.turn(self.clock.now());
+            busy |= seat.waits();
+            work.hand_over(&self.journal, seat, &self.poisoned);
         }
+        self.write_views(VIEW_EVERY);
+        busy
     }
 
     /// Hands over the rows that changed, for districts that decided at least so much since the last time. The journal

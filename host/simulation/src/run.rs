@@ -204,14 +204,21 @@ impl<'a> Run<'a> {
     /// Somebody edits a district's folder, or takes the edit back.
     fn reload(&mut self) -> anyhow::Result<()> {
         let place = self.random.usize(..self.folders.len());
-        self.in_force[place] = if self.random.bool() {
+        let wanted = if self.random.bool() {
             self.folders[place].clone()
         } else {
             self.world.changed(&self.folders[place], &mut self.random)
         };
         let stage = self.stage.as_mut().context("no host is up")?;
-        stage.reload(&self.in_force[place])?;
-        self.note(format!("reload {place}"));
+        match stage.reload(&wanted) {
+            Ok(()) => {
+                self.in_force[place] = wanted;
+                self.note(format!("reload {place}"));
+            }
+            // What asks for more than what answers now is not let in; what was in force serves on.
+            Err(OpenError::NotInForce(_)) => self.note(format!("reload {place} refused")),
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 

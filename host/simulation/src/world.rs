@@ -79,7 +79,12 @@ impl World {
             let behaviour = BEHAVIOURS[random.usize(..BEHAVIOURS.len())];
             let mut settings = Settings::default();
             settings.values.insert("behaviour".into(), Value::Text(behaviour.into()));
-            changed.policies.insert(role, bind(self.hostile.clone(), settings));
+            // It may ask what the policy before it asked, and no more: who wants more needs a person's yes.
+            let before = changed.policies.get(&role).map(|files| files.package.contents.capabilities());
+            let names = before.unwrap_or_default().iter().map(|capability| capability.as_str().to_owned()).collect();
+            let mut files = bind(self.hostile.clone(), settings);
+            files.allowed.capabilities = Some(names);
+            changed.policies.insert(role, files);
         }
         changed
     }
