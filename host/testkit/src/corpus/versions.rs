@@ -33,6 +33,16 @@ fn exporting(names: &[&str]) -> Vec<u8> {
     written(&format!("(component (instance $empty) {exports})"))
 }
 
+/// A component whose triage has a function of the right name and these types.
+fn answering(types: &str) -> Vec<u8> {
+    let core = if types.contains("result") { "(param i32) (result i32) local.get 0" } else { "(param i32)" };
+    written(&format!(
+        "(component (core module $m (func (export \"f\") {core})) (core instance $i (instantiate $m)) \
+         (func $f {types} (canon lift (core func $i \"f\"))) (instance $triage (export \"classify\" (func $f))) \
+         (export \"muster:policy/triage@1.0.0\" (instance $triage)))"
+    ))
+}
+
 pub(super) fn guests() -> Vec<Hostile> {
     vec![
         component(
@@ -113,6 +123,18 @@ pub(super) fn guests() -> Vec<Hostile> {
             RefusedAtCompile("does not fit the contract"),
             || exporting(&["muster:policy/incentives@1.0.0"]),
             "exports a role without its function",
+        ),
+        component(
+            "wrong_export_type",
+            RefusedAtCompile("does not fit the contract"),
+            || answering("(param \"question\" u32) (result u32)"),
+            "exports a role's function with other types: what is called without a look must have been looked at",
+        ),
+        component(
+            "wrong_export_arity",
+            RefusedAtCompile("does not fit the contract"),
+            || answering("(param \"question\" u32)"),
+            "exports a role's function that answers nothing",
         ),
         component(
             "wrong_import_type",
