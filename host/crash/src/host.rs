@@ -23,8 +23,12 @@ pub(crate) fn workspace() -> anyhow::Result<PathBuf> {
     Ok(here.ancestors().nth(2).context("this crate stands two folders below the root")?.to_path_buf())
 }
 
-/// The `muster` binary, built.
+/// The `muster` binary: the one that `MUSTER_BINARY` names, or built.
 pub(crate) fn built() -> anyhow::Result<PathBuf> {
+    if let Some(named) = std::env::var_os("MUSTER_BINARY").map(PathBuf::from) {
+        ensure!(named.is_file(), "MUSTER_BINARY names {}, and there is no such file", named.display());
+        return Ok(named);
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace()?)
