@@ -89,20 +89,21 @@ impl City {
         save(&file, bound.as_bytes());
     }
 
-    /// Puts an edition of a package in place, signed or not.
-    fn put(&self, bytes: &[u8], signed: bool) {
+    /// What is signed about a package; signing is not the host's work, so it is done before anything is measured.
+    fn sign(&self, bytes: &[u8]) -> Vec<u8> {
         let waiting = self.packages.join("waiting.wasm");
+        let attestations = self.packages.join("waiting.wasm.dsse.jsonl");
         fs::write(&waiting, bytes).expect("written");
-        let (attestations, own) =
-            (self.packages.join("waiting.wasm.dsse.jsonl"), self.packages.join("triage.wasm.dsse.jsonl"));
-        drop(fs::remove_file(&attestations));
-        if signed {
-            self.office.release(&waiting);
-            fs::rename(&attestations, &own).expect("renamed");
-        } else {
-            save(&own, b"");
-        }
-        fs::rename(&waiting, self.packages.join("triage.wasm")).expect("renamed");
+        self.office.release(&waiting);
+        let signed = fs::read(&attestations).expect("read");
+        fs::remove_file(&waiting).and_then(|()| fs::remove_file(&attestations)).expect("removed");
+        signed
+    }
+
+    /// Puts an edition of a package in place, with what is signed about it.
+    fn put(&self, bytes: &[u8], attestations: &[u8]) {
+        save(&self.packages.join("triage.wasm.dsse.jsonl"), attestations);
+        save(&self.packages.join("triage.wasm"), bytes);
     }
 }
 
@@ -202,15 +203,8 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
     let data = tempfile::tempdir().expect("a folder");
     let trust = city.office.trust();
     let server = Server::start_with(data.path(), &city.folders, &["--trust", trust.to_str().expect("UTF-8")]);
-    let (stop, reloading) = (AtomicBool::new(false), AtomicBool::new(false));
-    let sent = Mutex::new(Vec::new());
-    let mut outcomes = BTreeMap::<&str, (usize, usize)>::new();
-    let mut reload_times = Vec::new();
-    std::thread::scope(|scope| {
-        scope.spawn(|| load(&server, districts, rate, &stop, &reloading, &sent));
-        std::thread::sleep(Duration::from_secs(5));
-        reloading.store(true, Ordering::Relaxed);
-        for turn in 0..reloads {
+    let editions: Vec<(&str, Vec<u8>, Vec<u8>)> = (0..reloads)
+        .map(|turn| {
             let edition = format!("{turn}");
             let (kind, bytes, signed) = match turn % 6 {
                 1 => ("broken", good[..good.len() / 2].to_vec(), false),
@@ -220,11 +214,25 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 5 => ("wider", variant(&good, &edition), true),
                 _ => ("good", variant(&good, &edition), true),
             };
+            let attestations = if signed { city.sign(&bytes) } else { Vec::new() };
+            (kind, bytes, attestations)
+        })
+        .collect();
+    let (stop, reloading) = (AtomicBool::new(false), AtomicBool::new(false));
+    let sent = Mutex::new(Vec::new());
+    let mut outcomes = BTreeMap::<&str, (usize, usize)>::new();
+    let mut reload_times = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| load(&server, districts, rate, &stop, &reloading, &sent));
+        std::thread::sleep(Duration::from_secs(5));
+        reloading.store(true, Ordering::Relaxed);
+        for (kind, bytes, attestations) in &editions {
+            let kind = *kind;
             if kind == "wider" {
                 city.bind("");
             }
             let saved = Instant::now();
-            city.put(&bytes, signed);
+            city.put(bytes, attestations);
             if kind == "broken" {
                 std::thread::sleep(Duration::from_millis(400));
                 let problem = server.get("/v1/districts/d00")["reload_problem"].clone();
@@ -232,14 +240,13 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 outcomes.entry(kind).or_default().1 += 1;
                 continue;
             }
-            let attempt =
-                settled(&server, &digest(&bytes)).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
+            let attempt = settled(&server, &digest(bytes)).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
             // A package and what is signed about it are two files: an attempt may see the first without the second.
             let mut activated = attempt["seq"].is_number();
             let wait = Instant::now();
             while kind == "good" && !activated && wait.elapsed() < Duration::from_secs(20) {
                 std::thread::sleep(Duration::from_millis(20));
-                let last = attempts(&server).into_iter().rev().find(|attempt| attempt["package"] == digest(&bytes));
+                let last = attempts(&server).into_iter().rev().find(|attempt| attempt["package"] == digest(bytes));
                 activated = last.is_some_and(|attempt| attempt["seq"].is_number());
             }
             if kind == "good" {

@@ -27,7 +27,7 @@ use crate::shard::{self, Command};
 /// Attempts of a district that are remembered.
 const ATTEMPTS_MAX: usize = 32;
 /// How much a thread that changes policies stands back behind those that decide.
-const NICE: i32 = 10;
+const NICE: i32 = 19;
 
 /// What somebody wants changed.
 #[derive(Debug, Clone)]
