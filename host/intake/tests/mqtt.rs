@@ -1,0 +1,1 @@
+//! The sensor client against a real broker.
