@@ -166,14 +166,14 @@ mod tests {
 
     #[test]
     fn what_is_no_object_or_too_much_is_refused() {
-        insta::assert_snapshot!(shown("[1]"), @"");
-        insta::assert_snapshot!(shown("7"), @"");
-        insta::assert_snapshot!(shown(r#"{"a":1,"a":2}"#), @"");
-        insta::assert_snapshot!(shown(r#"{"a":1} x"#), @"");
-        insta::assert_snapshot!(shown(r#"{"a":123456789012345678901}"#), @"");
+        insta::assert_snapshot!(shown("[1]"), @"line 1: not the JSON that is expected: a JSON object is expected at line 1 column 1");
+        insta::assert_snapshot!(shown("7"), @"line 1: not the JSON that is expected: a JSON object is expected at line 1 column 1");
+        insta::assert_snapshot!(shown(r#"{"a":1,"a":2}"#), @"line 1: not the JSON that is expected: `a` is given twice at line 1 column 13");
+        insta::assert_snapshot!(shown(r#"{"a":1} x"#), @"line 1: not the JSON that is expected: trailing characters at line 1 column 9");
+        insta::assert_snapshot!(shown(r#"{"a":123456789012345678901}"#), @"line 1: not the JSON that is expected: a number has more than 18 digits at line 1 column 26");
         let deep = format!("{}1{}", "{\"a\":".repeat(20), "}".repeat(20));
-        insta::assert_snapshot!(shown(&deep), @"");
+        insta::assert_snapshot!(shown(&deep), @"line 1: not the JSON that is expected: at most 16 levels of nesting are taken at line 1 column 84");
         let many = format!("{{\"a\":[{}]}}", ["1"; 300].join(","));
-        insta::assert_snapshot!(shown(&many), @"");
+        insta::assert_snapshot!(shown(&many), @"line 1: not the JSON that is expected: at most 256 values are taken at line 1 column 519");
     }
 }

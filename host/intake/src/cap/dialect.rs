@@ -107,7 +107,7 @@ fn china<'a>(tree: &Tree<'a>) -> Result<Tree<'a>, Refusal> {
     let namespace = if tree.namespace.is_empty() { Version::V1_2.namespace().into() } else { tree.namespace.clone() };
     let mut fresh = Tree::new(namespace, tree.len() + 64);
     fresh.xml_events = tree.xml_events;
-    China { tree, fresh: &mut fresh }.copy(0, "alert", "alert");
+    China { tree, fresh: &mut fresh }.copy(0, "alert");
     Ok(fresh)
 }
 
@@ -141,12 +141,12 @@ struct China<'t, 'a> {
 }
 
 impl<'a> China<'_, 'a> {
-    /// Copies an element and what is in it; `parent` and `name` in the standard's words.
-    fn copy(&mut self, at: usize, parent: &str, name: &'a str) {
+    /// Copies an element and what is in it; `name` in the standard's words.
+    fn copy(&mut self, at: usize, name: &'a str) {
         let line = self.tree.at(at).line;
         let children: Vec<usize> = self.tree.children(at).filter(|child| self.is_kept(*child)).collect();
         if children.is_empty() {
-            return self.leaf(at, parent, name);
+            return self.leaf(at, name);
         }
         self.fresh.open(name, line);
         self.fresh.push_text(self.tree.at(at).text.clone());
@@ -166,7 +166,7 @@ impl<'a> China<'_, 'a> {
                 let add = added.remove(0);
                 self.add(at, add);
             }
-            self.copy(child, name, child_name);
+            self.copy(child, child_name);
         }
         added.into_iter().for_each(|add| self.add(at, add));
         self.fresh.close();
@@ -231,9 +231,9 @@ impl<'a> China<'_, 'a> {
         self.fresh.close();
     }
 
-    fn leaf(&mut self, at: usize, parent: &str, name: &'a str) {
+    fn leaf(&mut self, at: usize, name: &'a str) {
         let (line, text) = (self.tree.at(at).line, self.tree.at(at).text.clone());
-        match (parent, name) {
+        match (self.tree.parent_name(at), name) {
             ("alert", "sent") | ("info", "effective" | "onset" | "expires") => self.fresh.leaf(name, with_t(text), line),
             ("alert", "references") => self.fresh.leaf(name, times_with_t(&text), line),
             ("info", "eventCode") => self.pair(name, EVENT_CODES, text, line),
@@ -303,4 +303,18 @@ pub(super) fn hazard_of(code: &str) -> Option<&'static str> {
         _ => return None,
     };
     Some(hazard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colour_in_the_place_of_the_severity_is_both() {
+        let bytes = include_bytes!("../../tests/samples/china-12379.xml");
+        let tree = Dialect::China12379.normalise(super::super::tree::read(bytes).expect("XML")).expect("the dialect");
+        let info = tree.child(0, "info").expect("an info");
+        let said: Vec<(&str, &str)> = tree.children(info).map(|at| (tree.at(at).name, tree.text(at))).collect();
+        assert!(said.contains(&("severity", "Extreme")), "{said:?}");
+    }
 }

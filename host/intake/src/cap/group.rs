@@ -127,12 +127,12 @@ fn path(alert: &Alert<'_>, info: usize) -> String {
     if alert.infos.len() > 1 { format!("alert/info[{}]", info + 1) } else { "alert/info".into() }
 }
 
-/// The codes that nobody knows, or that there are none.
+/// The codes that nobody knows; without any, the area or event in words.
 fn said(unmapped: &BTreeSet<String>, info: &Info<'_>) -> String {
     let shown: Vec<&str> = unmapped.iter().take(CODES_SAID_MAX).map(String::as_str).collect();
     match (shown.is_empty(), info.areas.first()) {
-        (false, _) => format!("the codes {}", shown.join(", ")),
-        (true, Some(area)) => format!("the area `{}`, which has no geocode", quote(&area.description)),
-        (true, None) => format!("`{}`, which names no area", quote(&info.event)),
+        (false, _) => format!("`{}`", shown.join("`, `")),
+        (true, Some(area)) => format!("`{}`", quote(&area.description)),
+        (true, None) => format!("`{}`", quote(&info.event)),
     }
 }

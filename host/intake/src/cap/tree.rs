@@ -83,6 +83,11 @@ impl<'a> Tree<'a> {
         self.elements.len()
     }
 
+    /// The name of the element that an element stands in; its own for the root.
+    pub(crate) fn parent_name(&self, element: usize) -> &'a str {
+        self.elements[self.elements[element].parent].name
+    }
+
     /// The text of an element without white space around it.
     pub(crate) fn text(&self, element: usize) -> &str {
         self.elements[element].text.trim()
