@@ -192,7 +192,8 @@ impl Alertmanager {
 
     fn hazard(&self, alert: &Alert) -> Option<String> {
         let word = self.settings.hazard_label.as_ref().and_then(|label| alert.labels.get(label));
-        let known = word.map(|word| self.places.hazard(None, word).map_or_else(|| word.clone(), |hazard| hazard.to_string()));
+        let known =
+            word.map(|word| self.places.hazard(None, word).map_or_else(|| word.clone(), |hazard| hazard.to_string()));
         known.or_else(|| self.places.default_hazard.as_ref().map(ToString::to_string))
     }
 
@@ -217,7 +218,10 @@ impl Alertmanager {
             add("severity".into(), settings.severities.get(said).unwrap_or(said));
             add("severity_said".into(), said);
         }
-        add("text".into(), alert.annotations.get("summary").or(alert.annotations.get("description")).map_or("", |text| text));
+        add(
+            "text".into(),
+            alert.annotations.get("summary").or(alert.annotations.get("description")).map_or("", |text| text),
+        );
         alert.labels.iter().for_each(|(name, value)| add(format!("labels.{name}"), value));
         alert.annotations.iter().for_each(|(name, value)| add(format!("annotations.{name}"), value));
         add("fingerprint".into(), &alert.fingerprint);

@@ -37,14 +37,8 @@ impl JsonLines {
             refusal
         };
         let values = flat::read(bytes).map_err(at_line)?;
-        let object = Object {
-            values: &values,
-            bytes,
-            source: &self.source,
-            prefix: "",
-            subject: None,
-            exercise: self.exercise,
-        };
+        let object =
+            Object { values: &values, bytes, source: &self.source, prefix: "", subject: None, exercise: self.exercise };
         self.mapping.event(&object, &self.places, moment.now).map_err(at_line)
     }
 }

@@ -94,7 +94,11 @@ impl Mapping {
         self.id.iter().try_for_each(|part| check.word(&field("id"), part))?;
         let place = &self.place;
         if place.node.is_some() == place.field.is_some() || (place.list.is_some() && place.field.is_none()) {
-            return Err(check.wrong(field("place"), "does not say where", "give `node`, or `field` and perhaps `list`"));
+            return Err(check.wrong(
+                field("place"),
+                "does not say where",
+                "give `node`, or `field` and perhaps `list`",
+            ));
         }
         for (name, value) in &self.fields {
             check.word(&field(&format!("fields.{name}")), &value.field)?;

@@ -208,8 +208,12 @@ impl Reason {
             }
             Self::Draft => "状态为 Draft(草稿),不作处置;请以 Actual 或 Exercise 发送".into(),
             Self::Exercise => "状态为 Exercise,而该来源不接收演练;可在 muster.toml 中设置其 `exercise`".into(),
-            Self::Sender(sender) => format!("发布者 `{sender}` 不在该来源的 `cap.senders` 之内;可在 muster.toml 中添加"),
-            Self::UnknownHazard(found) => format!("没有与 {found} 对应的灾种;请在 muster.toml 该来源的 `hazards` 中添加"),
+            Self::Sender(sender) => {
+                format!("发布者 `{sender}` 不在该来源的 `cap.senders` 之内;可在 muster.toml 中添加")
+            }
+            Self::UnknownHazard(found) => {
+                format!("没有与 {found} 对应的灾种;请在 muster.toml 该来源的 `hazards` 中添加")
+            }
             Self::UnknownPlace(found) => {
                 format!("没有与 {found} 对应的辖区;请在 muster.toml 该来源的 `geocodes` 中添加,或设置 `default_node`")
             }

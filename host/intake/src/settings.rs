@@ -141,7 +141,12 @@ impl Check<'_> {
     }
 
     /// A section that the format must have.
-    pub(crate) fn given<'s, T>(&self, field: &str, section: Option<&'s T>, format: Format) -> Result<&'s T, SettingsError> {
+    pub(crate) fn given<'s, T>(
+        &self,
+        field: &str,
+        section: Option<&'s T>,
+        format: Format,
+    ) -> Result<&'s T, SettingsError> {
         section.ok_or_else(|| {
             self.wrong(field, format!("is missing; `format = \"{}\"` needs it", format.as_str()), "add the section")
         })

@@ -13,7 +13,8 @@ fn time(text: &str, offset_minutes: i16) -> Time {
 }
 
 fn warning() -> Alert<'static> {
-    let corner = |latitude: i32, longitude: i32| Point { latitude: latitude * 1_000_000, longitude: longitude * 1_000_000 };
+    let corner =
+        |latitude: i32, longitude: i32| Point { latitude: latitude * 1_000_000, longitude: longitude * 1_000_000 };
     Alert {
         identifier: "yh-2021-07-20-3".into(),
         sender: "office@yunhe.example".into(),

@@ -127,7 +127,8 @@ fn no_message_costs_more_than_its_bound() {
             let outcome = adapter.read(&bytes, &moment);
             let allocated = ALLOCATED.get() - before;
             let took = started.elapsed();
-            let outcome = outcome.map_or_else(|refusal| refusal.reason.code().to_owned(), |items| format!("{} events", items.len()));
+            let outcome = outcome
+                .map_or_else(|refusal| refusal.reason.code().to_owned(), |items| format!("{} events", items.len()));
             writeln!(said, "{name} ({source}): {outcome}, {allocated} bytes, {took:?}").expect("text");
             assert!(allocated <= ALLOCATED_MAX, "{name} ({source}) made it allocate {allocated} bytes: {outcome}");
         }
@@ -142,7 +143,9 @@ fn no_message_costs_more_than_its_bound() {
 #[test]
 fn the_samples_cost_little_more_than_they_hold() {
     let moment = Moment { now: at("2026-03-14T09:06:00+08:00"), earlier: &Nothing };
-    for (source, name) in [("weather", "rainstorm-red.xml"), ("office", "gas-leak-languages.xml"), ("national", "china-12379.xml")] {
+    for (source, name) in
+        [("weather", "rainstorm-red.xml"), ("office", "gas-leak-languages.xml"), ("national", "china-12379.xml")]
+    {
         let (adapter, bytes) = (adapter(source), sample(name));
         let before = ALLOCATED.get();
         let outcome = adapter.read(&bytes, &moment);

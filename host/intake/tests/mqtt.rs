@@ -140,7 +140,10 @@ async fn publish(port: u16) {
         client.publish("city/990102/level", QoS::AtLeastOnce, false, reading).await.expect("queued");
         sent += 1;
         if number % 10 == 0 {
-            client.publish("city/990102/level", QoS::AtLeastOnce, false, format!("broken {number}")).await.expect("queued");
+            client
+                .publish("city/990102/level", QoS::AtLeastOnce, false, format!("broken {number}"))
+                .await
+                .expect("queued");
             sent += 1;
         }
     }

@@ -116,7 +116,8 @@ fn a_drill_is_marked_and_goes_nowhere_near_what_is_real() {
     let now = "2026-03-20T10:01:00+08:00";
     let events = events("office", &sample("exercise.xml"), now, &Nothing);
     insta::assert_snapshot!(briefs(&events, &KEYS), @"warning.received at 970199901003 cap:drill@lanzhu.example,drill-2026-q1-0001,2026-03-20T02:00:00.000Z/gas/970199901003 hazard=gas msgtype=alert expires=2026-03-20T04:00:00.000Z cap.version=1.2 DRILL");
-    let refusing = common::SOURCES.replace("default_node = \"970100\"", "default_node = \"970100\"\nexercise = \"refuse\"");
+    let refusing =
+        common::SOURCES.replace("default_node = \"970100\"", "default_node = \"970100\"\nexercise = \"refuse\"");
     let registry = common::registry(&refusing);
     let muster_intake::Reader::Adapter(office) = &registry.find("office").expect("a source").reader else { panic!() };
     let moment = muster_intake::Moment { now: common::at(now), earlier: &Nothing };
@@ -127,7 +128,8 @@ fn a_drill_is_marked_and_goes_nowhere_near_what_is_real() {
 
 #[test]
 fn an_alertmanager_call_is_answered_alert_by_alert() {
-    let items = common::read("monitoring", &sample("alertmanager.json"), "2021-07-20T08:02:00Z", &Nothing).expect("items");
+    let items =
+        common::read("monitoring", &sample("alertmanager.json"), "2021-07-20T08:02:00Z", &Nothing).expect("items");
     let shown = items.iter().map(|item| match item {
         Ok(event) => whole(event),
         Err(refusal) => format!("REFUSED {refusal}"),

@@ -40,7 +40,10 @@ fn declarations_and_entities_are_refused_before_anything_else() {
     insta::assert_snapshot!(laughs.chinese(), @"第 2 行:不读取文档类型声明及实体(<!DOCTYPE);请去掉后再发送");
     // Also where it is said in small letters, behind the message, in a comment, or after what is wrong in another way.
     for hidden in ["<!doctype a>", "<!-- <!ENTITY x \"y\"> -->", "<![CDATA[<!DOCTYPE a>]]>"] {
-        assert_eq!(refusal("weather", with("</alert>", &format!("{hidden}</alert>")).as_bytes(), NOW).reason.code(), "doctype");
+        assert_eq!(
+            refusal("weather", with("</alert>", &format!("{hidden}</alert>")).as_bytes(), NOW).reason.code(),
+            "doctype"
+        );
     }
     insta::assert_snapshot!(refused("<contact>", "<contact>&own;"), @"alert/info/contact (line 29): a document type declaration or an entity (&own;) is never read; send the message without it");
     insta::assert_snapshot!(refused("<contact>", "<contact>&#0;"), @"alert/info/contact (line 29): not well-formed XML: `&#0;` stands for no letter; send the message whole, with `&` and `<` escaped");
@@ -125,7 +128,9 @@ fn limits_are_named() {
     insta::assert_snapshot!(refused("<instruction>", &format!("<instruction>{}", "x".repeat(300_000))), @"over the limit of 262144 bytes; send less at once");
     insta::assert_snapshot!(refused("<instruction>", &format!("<instruction>{}", "<a>".repeat(50))), @"alert/info/instruction/a/a/a/a/a (line 27): over the limit of 8 levels of elements; send less at once");
     insta::assert_snapshot!(refused("<instruction>", &format!("<instruction>{}", "&amp;".repeat(20_000))), @"alert/info/instruction (line 27): over the limit of 16384 tags and pieces of text; send less at once");
-    let many: String = (0..300).map(|code| format!("<geocode><valueName>GB/T2260</valueName><value>99{code:04}</value></geocode>")).collect();
+    let many: String = (0..300)
+        .map(|code| format!("<geocode><valueName>GB/T2260</valueName><value>99{code:04}</value></geocode>"))
+        .collect();
     insta::assert_snapshot!(refused("<geocode>", &format!("{many}<geocode>")), @"alert/info: over the limit of 128 hazards and nodes; send less at once");
     let long = format!("{}<geocode>", &many[..many.len() / 3]);
     let heavy = with("<geocode>", &long).replacen("<instruction>", &format!("<instruction>{}", "x".repeat(60_000)), 1);
@@ -147,7 +152,8 @@ fn tests_and_answers_are_kept_and_drafts_refused() {
     insta::assert_snapshot!(refused("<status>Actual</status>", "<status>Draft</status>"), @"alert/status: the status is Draft: it is not meant to be acted on; send it with the status Actual or Exercise");
     insta::assert_snapshot!(refused("<msgType>Alert</msgType>", "<msgType>Ack</msgType>"), @"alert (line 2): `references` is missing; a message of the type Ack must name the messages it is about");
     let references = "<scope>Public</scope><references>a@b,1,2021-07-19T20:00:00+08:00</references>";
-    let answer = with("<msgType>Alert</msgType>", "<msgType>Error</msgType>").replace("<scope>Public</scope>", references);
+    let answer =
+        with("<msgType>Alert</msgType>", "<msgType>Error</msgType>").replace("<scope>Public</scope>", references);
     insta::assert_snapshot!(briefs(&events("weather", answer.as_bytes(), NOW, &Nothing), &["reason", "references.0"]), @"message.recorded at the root cap:99010041600000,99010041600000_20210719215900_0,2021-07-19T13:59:00.000Z reason=msgtype-Error references.0=a@b,1,2021-07-19T12:00:00.000Z");
 }
 
@@ -170,7 +176,8 @@ fn the_same_message_again_has_the_same_ids_however_its_time_is_written() {
 fn message(number: u32, kind: &str, references: &[u32], nodes: &[&str], more: &str) -> String {
     let named = |number: &u32| format!("99,m{number},2021-07-19T21:{number:02}:00+08:00");
     let references = references.iter().map(named).collect::<Vec<_>>().join(" ");
-    let references = if references.is_empty() { String::new() } else { format!("<references>{references}</references>") };
+    let references =
+        if references.is_empty() { String::new() } else { format!("<references>{references}</references>") };
     let geocodes: String = nodes
         .iter()
         .map(|node| format!("<geocode><valueName>GB/T2260</valueName><value>{node}</value></geocode>"))
@@ -246,7 +253,11 @@ fn nothing_is_taken_back_by_guesswork() {
     let late = take(&mut ledger, "weather", message(1, "Alert", &[], &["990102", "990103"], "").as_bytes(), NOW);
     insta::assert_snapshot!(briefs(&late, &KEYS), @"warning.lapsed at the root cap:99,m1,2021-07-19T13:01:00.000Z reason=superseded-before");
     // Another source does not take back what this one has said.
-    let reference = muster_intake::Reference { sender: "99".into(), identifier: "m4".into(), sent: at("2021-07-19T21:04:00+08:00") };
+    let reference = muster_intake::Reference {
+        sender: "99".into(),
+        identifier: "m4".into(),
+        sent: at("2021-07-19T21:04:00+08:00"),
+    };
     assert!(ledger.message("urn:org:cn:990100:weather-bureau", &reference).is_some());
     assert_eq!(ledger.message("urn:org:cn:national:12379", &reference), None);
 }

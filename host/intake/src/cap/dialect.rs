@@ -79,8 +79,10 @@ fn without_empty<'a>(tree: &Tree<'a>) -> Tree<'a> {
 
 fn copy_nws<'a>(tree: &Tree<'a>, at: usize, fresh: &mut Tree<'a>) {
     let element = tree.at(at);
-    let pair_without_value =
-        || tree.child(at, "valueName").is_some() && tree.child(at, "value").is_some_and(|value| tree.text(value).is_empty());
+    let pair_without_value = || {
+        tree.child(at, "valueName").is_some()
+            && tree.child(at, "value").is_some_and(|value| tree.text(value).is_empty())
+    };
     let left_out = match element.name {
         "polygon" | "circle" => tree.text(at).is_empty() && tree.children(at).next().is_none(),
         "eventCode" | "parameter" | "geocode" => pair_without_value(),
@@ -113,7 +115,9 @@ fn china<'a>(tree: &Tree<'a>) -> Result<Tree<'a>, Refusal> {
 
 /// `ZZZZZZDDDUUUXX_YYYYMMDDhhmmss_N`: the sender's code, the time and a number.
 fn identifier(tree: &Tree<'_>) -> Result<(), Refusal> {
-    let Some(at) = tree.child(0, "identifier") else { return Err(tree.refuse(0, Reason::Missing("identifier".into()))) };
+    let Some(at) = tree.child(0, "identifier") else {
+        return Err(tree.refuse(0, Reason::Missing("identifier".into())));
+    };
     let text = tree.text(at);
     let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = text.split('_');
@@ -151,7 +155,8 @@ impl<'a> China<'_, 'a> {
         self.fresh.open(name, line);
         self.fresh.push_text(self.tree.at(at).text.clone());
         let has_code = self.tree.child(at, "senderCode").is_some();
-        let mut named: Vec<(&'a str, usize)> = children.into_iter().map(|child| (self.name_of(child, name, has_code), child)).collect();
+        let mut named: Vec<(&'a str, usize)> =
+            children.into_iter().map(|child| (self.name_of(child, name, has_code), child)).collect();
         // Elements that the standard does not know keep their place at the end, where the check finds them.
         named.sort_by_key(|(child, _)| schema::position(name, child).unwrap_or(usize::MAX));
         let added: &[&str] = match name {
@@ -234,7 +239,9 @@ impl<'a> China<'_, 'a> {
     fn leaf(&mut self, at: usize, name: &'a str) {
         let (line, text) = (self.tree.at(at).line, self.tree.at(at).text.clone());
         match (self.tree.parent_name(at), name) {
-            ("alert", "sent") | ("info", "effective" | "onset" | "expires") => self.fresh.leaf(name, with_t(text), line),
+            ("alert", "sent") | ("info", "effective" | "onset" | "expires") => {
+                self.fresh.leaf(name, with_t(text), line)
+            }
             ("alert", "references") => self.fresh.leaf(name, times_with_t(&text), line),
             ("info", "eventCode") => self.pair(name, EVENT_CODES, text, line),
             ("area", "geocode") => self.pair(name, AREA_CODES, text, line),

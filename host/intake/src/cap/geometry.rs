@@ -144,7 +144,8 @@ impl fmt::Display for Degrees {
 /// Whether a closed polygon crosses or touches itself. `budget` is how many pairs of edges may still be looked at; `None`
 /// when it does not suffice.
 pub(super) fn crosses_itself(points: &[Point], budget: &mut usize) -> Option<bool> {
-    let edges: Vec<(Point, Point)> = points.windows(2).map(|pair| (pair[0], pair[1])).filter(|edge| edge.0 != edge.1).collect();
+    let edges: Vec<(Point, Point)> =
+        points.windows(2).map(|pair| (pair[0], pair[1])).filter(|edge| edge.0 != edge.1).collect();
     let pairs = edges.len().saturating_mul(edges.len()) / 2;
     *budget = budget.checked_sub(pairs)?;
     let last = edges.len().saturating_sub(1);

@@ -89,7 +89,9 @@ impl Cap {
             group.colours = live.collect();
             group.colours.sort_by(|one, other| other.cmp(one));
             group.colours.dedup();
-            group.infos.sort_by_key(|(info, _)| (is_over(info), std::cmp::Reverse(colours(info).first().copied()), info.severity));
+            group.infos.sort_by_key(|(info, _)| {
+                (is_over(info), std::cmp::Reverse(colours(info).first().copied()), info.severity)
+            });
         }
         Ok(groups)
     }
@@ -116,7 +118,8 @@ impl Cap {
         let by_words = || self.places.hazard(None, &info.event);
         let known = by_settings.or_else(by_words).or_else(by_list).or_else(|| self.places.default_hazard.clone());
         known.ok_or_else(|| {
-            let codes = codes.iter().take(CODES_SAID_MAX).map(|code| format!("`{}:{}`", quote(&code.name), quote(&code.value)));
+            let codes =
+                codes.iter().take(CODES_SAID_MAX).map(|code| format!("`{}:{}`", quote(&code.name), quote(&code.value)));
             let words = std::iter::once(format!("`{}`", quote(&info.event)));
             Reason::UnknownHazard(codes.chain(words).collect::<Vec<_>>().join(", "))
         })

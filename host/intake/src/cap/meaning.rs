@@ -72,7 +72,9 @@ impl Meaning<'_> {
         if before.standing.is_empty() {
             return self.kept_as("superseded-before");
         }
-        self.bounded(before.standing.iter().map(|(of, covered)| self.taken_back(covered, of, &before, "cancelled", None)))
+        self.bounded(
+            before.standing.iter().map(|(of, covered)| self.taken_back(covered, of, &before, "cancelled", None)),
+        )
     }
 
     /// Puts warnings into force; an Update takes back what it does not say again.
@@ -103,7 +105,13 @@ impl Meaning<'_> {
         let gone = before.standing.iter().filter(|(_, covered)| is_update && !in_force.contains(covered));
         let gone = gone.map(|(of, covered)| {
             let all_clear = over.contains(covered) || (live.is_empty() && lapsed.is_empty());
-            self.taken_back(covered, of, &before, if all_clear { "all-clear" } else { "not-said-again" }, groups.by_place.get(covered))
+            self.taken_back(
+                covered,
+                of,
+                &before,
+                if all_clear { "all-clear" } else { "not-said-again" },
+                groups.by_place.get(covered),
+            )
         });
         let live = live.iter().map(|(covered, group)| self.in_force(covered, group, &before, &groups));
         let lapsed = lapsed.iter().map(|(covered, group)| self.lapsed(covered, group, &before, &groups));
@@ -135,7 +143,11 @@ impl Meaning<'_> {
         let mut attributes = Attributes::default();
         attributes.text("hazard", covered.hazard.as_str());
         attributes.group(group, group.expires(self.alert.sent.instant(), self.cap.settings.valid_hours));
-        groups.unmapped.iter().enumerate().for_each(|(place, code)| attributes.text(&format!("unmapped.{place}"), code));
+        groups
+            .unmapped
+            .iter()
+            .enumerate()
+            .for_each(|(place, code)| attributes.text(&format!("unmapped.{place}"), code));
         self.about(&mut attributes, before);
         let same = before.standing.iter().filter(|(_, earlier)| earlier == covered);
         for (place, (of, _)) in same.enumerate() {
@@ -144,7 +156,14 @@ impl Meaning<'_> {
         attributes
     }
 
-    fn taken_back(&self, covered: &Covered, of: &Reference, before: &Before, why: &str, group: Option<&Group<'_>>) -> Event {
+    fn taken_back(
+        &self,
+        covered: &Covered,
+        of: &Reference,
+        before: &Before,
+        why: &str,
+        group: Option<&Group<'_>>,
+    ) -> Event {
         let mut attributes = Attributes::default();
         attributes.text("hazard", covered.hazard.as_str());
         attributes.text("msgtype", "cancel");

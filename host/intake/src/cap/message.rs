@@ -148,14 +148,22 @@ pub struct Area<'a> {
 impl Alert<'_> {
     /// What others call this message.
     pub fn reference(&self) -> Reference {
-        Reference { sender: self.sender.to_string(), identifier: self.identifier.to_string(), sent: self.sent.instant() }
+        Reference {
+            sender: self.sender.to_string(),
+            identifier: self.identifier.to_string(),
+            sent: self.sent.instant(),
+        }
     }
 }
 
 impl Named<'_> {
     /// The reference with its point in time.
     pub fn reference(&self) -> Reference {
-        Reference { sender: self.sender.to_string(), identifier: self.identifier.to_string(), sent: self.sent.instant() }
+        Reference {
+            sender: self.sender.to_string(),
+            identifier: self.identifier.to_string(),
+            sent: self.sent.instant(),
+        }
     }
 }
 

@@ -255,7 +255,11 @@ fn content(tree: &Tree<'_>, version: Version, element: usize, rule: &Rule) -> Re
         }
         Content::Time => Time::parse(text, version).map(|_| ()).map_err(|reason| tree.refuse(element, reason)),
         Content::Word(allowed, wanted) => {
-            if allowed(text, version) { Ok(()) } else { Err(tree.refuse(element, wrong(wanted))) }
+            if allowed(text, version) {
+                Ok(())
+            } else {
+                Err(tree.refuse(element, wrong(wanted)))
+            }
         }
         Content::Number => {
             let number = muster_kernel::value::Decimal::parse(text).is_some();

@@ -122,7 +122,8 @@ impl<'a> Tree<'a> {
             return name;
         }
         let parent = self.at(element).parent;
-        let same: Vec<usize> = self.children(parent).filter(|child| self.at(*child).name == self.at(element).name).collect();
+        let same: Vec<usize> =
+            self.children(parent).filter(|child| self.at(*child).name == self.at(element).name).collect();
         let path = self.path(parent);
         match same.iter().position(|child| *child == element) {
             Some(place) if same.len() > 1 => format!("{path}/{name}[{}]", place + 1),
@@ -247,7 +248,11 @@ impl<'a> Walk<'a> {
             Event::CData(text) => self.words(tree, text.xml10_content()),
             Event::GeneralRef(reference) => {
                 let letter = if reference.is_char_ref() {
-                    reference.resolve_char_ref().ok().flatten().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t'))
+                    reference
+                        .resolve_char_ref()
+                        .ok()
+                        .flatten()
+                        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t'))
                 } else {
                     match &*reference {
                         "amp" => Some('&'),

@@ -25,7 +25,8 @@ pub fn write(alert: &Alert<'_>) -> Result<String, Refusal> {
     if again == *alert {
         return Ok(text);
     }
-    let (found, wanted) = (String::from("the message"), "texts without white space around them, and CAP 1.2 throughout");
+    let (found, wanted) =
+        (String::from("the message"), "texts without white space around them, and CAP 1.2 throughout");
     Err(Refusal::whole(Reason::Value { found, wanted: wanted.into() }))
 }
 

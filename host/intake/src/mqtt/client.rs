@@ -124,7 +124,8 @@ impl Client {
     /// Brings messages to the sink until `stop` is done. What is not acknowledged then the broker sends again.
     pub async fn run<S: Sink>(&self, sink: &S, clock: impl Fn() -> Instant, stop: impl Future<Output = ()>) {
         let (queue, deliveries) = mpsc::channel(usize::from(self.settings.in_flight_max));
-        let deliveries = stream::unfold(deliveries, async |mut deliveries| Some((deliveries.recv().await?, deliveries)));
+        let deliveries =
+            stream::unfold(deliveries, async |mut deliveries| Some((deliveries.recv().await?, deliveries)));
         let (sink_of_each, clock) = (sink, &clock);
         let handled = deliveries.map(|delivery| self.handle(sink_of_each, clock, delivery));
         // In order, as MQTT wants acknowledgements; several may wait for the disk together.

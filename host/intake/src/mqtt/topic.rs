@@ -42,7 +42,8 @@ impl Topics {
         let topics = settings.topic.iter().enumerate().map(|(number, topic)| {
             let field = format!("topic[{number}]");
             let levels = levels(&topic.pattern).map_err(|reason| {
-                let cure = "write levels parted by `/`, each a fixed word or `{name}`, for instance `city/{area}/level`";
+                let cure =
+                    "write levels parted by `/`, each a fixed word or `{name}`, for instance `city/{area}/level`";
                 check.wrong(format!("{field}.pattern"), reason, cure)
             })?;
             topic.mapping.check(check, &format!("{field}.mapping"))?;
@@ -68,11 +69,8 @@ impl Topics {
     /// # Errors
     /// When no pattern fits, the payload is not JSON, or something that the mapping needs is missing.
     pub fn read(&self, topic: &str, payload: &[u8], now: Instant) -> Result<Event, TopicRefusal> {
-        let refuse = |refusal: Refusal| TopicRefusal {
-            topic: crate::refusal::quote(topic),
-            bytes: payload.len(),
-            refusal,
-        };
+        let refuse =
+            |refusal: Refusal| TopicRefusal { topic: crate::refusal::quote(topic), bytes: payload.len(), refusal };
         self.event(topic, payload, now).map_err(refuse)
     }
 
@@ -156,7 +154,8 @@ mod tests {
 
     fn client(toml: &str) -> Result<super::super::Client, String> {
         let settings: MqttSettings = toml::from_str(toml).map_err(|reason| reason.to_string())?;
-        super::super::Client::new("gauges", &settings, super::super::Credentials::default()).map_err(|reason| reason.to_string())
+        super::super::Client::new("gauges", &settings, super::super::Credentials::default())
+            .map_err(|reason| reason.to_string())
     }
 
     const SETTINGS: &str = r#"
