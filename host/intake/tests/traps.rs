@@ -141,8 +141,8 @@ fn limits_are_named() {
 fn what_the_settings_do_not_know_is_refused_with_the_cure() {
     insta::assert_snapshot!(refused("<value>11B03</value>", "<value>11X99</value>"), @"alert/info: no hazard is known for `GB/T35561:11X99`, `暴雨`; add one of them to `hazards` of this source in muster.toml");
     let elsewhere = text("rainstorm-red.xml").replace("GB/T2260", "UGC");
-    insta::assert_snapshot!(refusal("weather", elsewhere.as_bytes(), NOW), @"alert/info/area: no node is known for the codes UGC=990102, UGC=990103; add it to `geocodes` of this source in muster.toml, or set `default_node`");
-    insta::assert_snapshot!(refusal("weather", elsewhere.as_bytes(), NOW).chinese(), @"alert/info/area:没有与 the codes UGC=990102, UGC=990103 对应的辖区;请在 muster.toml 该来源的 `geocodes` 中添加,或设置 `default_node`");
+    insta::assert_snapshot!(refusal("weather", elsewhere.as_bytes(), NOW), @"alert/info/area: no node is known for `UGC=990102`, `UGC=990103`; add it to `geocodes` of this source in muster.toml, or set `default_node`");
+    insta::assert_snapshot!(refusal("weather", elsewhere.as_bytes(), NOW).chinese(), @"alert/info/area:没有与 `UGC=990102`, `UGC=990103` 对应的辖区;请在 muster.toml 该来源的 `geocodes` 中添加,或设置 `default_node`");
 }
 
 #[test]
