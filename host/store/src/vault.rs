@@ -1,9 +1,11 @@
 //! The vault: exact bytes of packages and settings, by their SHA-256. Durable before the entry that names them.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -35,6 +37,9 @@ static FRESH: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug, Clone)]
 pub struct Vault {
     folder: PathBuf,
+    /// Subfolders whose names are durable for certain. The first file that a process puts into one syncs the name; a
+    /// sync costs as much as a commit of the journal beside it, so later files do not pay for it again.
+    durable: Arc<Mutex<BTreeSet<u8>>>,
 }
 
 impl Vault {
@@ -44,7 +49,7 @@ impl Vault {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, VaultError> {
         folder::make(folder).map_err(|reason| disk(folder, reason))?;
-        Ok(Self { folder: folder.into() })
+        Ok(Self { folder: folder.into(), durable: Arc::default() })
     }
 
     /// Keeps bytes and gives their digest. Keeping them twice changes nothing.
@@ -58,7 +63,7 @@ impl Vault {
             return Ok(digest);
         }
         let keep = || {
-            std::fs::create_dir_all(&folder)?;
+            self.make(&folder, digest[0])?;
             // The same bytes may be kept by several threads at once; each writes a file of its own.
             let number = FRESH.fetch_add(1, Ordering::Relaxed);
             let fresh = file.with_extension(format!("{number}.new"));
@@ -66,11 +71,21 @@ impl Vault {
             handle.write_all(bytes)?;
             handle.sync_all()?;
             std::fs::rename(&fresh, &file)?;
-            folder::sync(&folder)?;
-            folder::sync(&self.folder)
+            folder::sync(&folder)
         };
         keep().map_err(|reason| disk(&file, reason))?;
         Ok(digest)
+    }
+
+    /// Makes a subfolder and its name durable; under a lock, so that nobody relies on a name before it is.
+    fn make(&self, folder: &Path, name: u8) -> std::io::Result<()> {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable.contains(&name) {
+            std::fs::create_dir_all(folder)?;
+            folder::sync(&self.folder)?;
+            durable.insert(name);
+        }
+        Ok(())
     }
 
     /// The bytes with this digest, checked.
