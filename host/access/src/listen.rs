@@ -104,7 +104,22 @@ mod tests {
                 lines.push(said);
             }
         }
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r##"
+不在 0.0.0.0:7310 监听：既没有 TLS 也没有身份验证：任何人都能读取并下令；请在 [tls] 写明 certificate 和 key，去掉 development = true，并用 `muster token bootstrap` 建立第一个令牌，或只在 127.0.0.1 监听
+not listening on 0.0.0.0:7310, without TLS and authentication: anybody may read and give orders; set `certificate` and `key` in [tls], take out `development = true` and make the first token with `muster token bootstrap`, or listen on 127.0.0.1 only
+不安全：在 0.0.0.0:7310 监听，既没有 TLS 也没有身份验证：任何人都能读取并下令；设置中写明了 insecure = true
+INSECURE: listening on 0.0.0.0:7310 without TLS and authentication: anybody may read and give orders; the settings say `insecure = true`
+不在 0.0.0.0:7310 监听：没有身份验证：任何人都能下令；请去掉 development = true，并用 `muster token bootstrap` 建立第一个令牌，或只在 127.0.0.1 监听
+not listening on 0.0.0.0:7310, without authentication: anybody may give orders; take out `development = true` and make the first token with `muster token bootstrap`, or listen on 127.0.0.1 only
+不安全：在 0.0.0.0:7310 监听，没有身份验证：任何人都能下令；设置中写明了 insecure = true
+INSECURE: listening on 0.0.0.0:7310 without authentication: anybody may give orders; the settings say `insecure = true`
+不在 0.0.0.0:7310 监听：没有 TLS：令牌会被途中任何人读到；请在 [tls] 写明 certificate 和 key，或只在 127.0.0.1 监听
+not listening on 0.0.0.0:7310, without TLS: whoever is on the way reads the tokens; set `certificate` and `key` in [tls], or listen on 127.0.0.1 only
+不安全：在 0.0.0.0:7310 监听，没有 TLS：令牌会被途中任何人读到；设置中写明了 insecure = true
+INSECURE: listening on 0.0.0.0:7310 without TLS: whoever is on the way reads the tokens; the settings say `insecure = true`
+allowed
+allowed
+"##);
     }
 
     #[test]

@@ -75,210 +75,68 @@ pub const fn scope_of(role: AccessRole, action: Action) -> Scope {
 }
 
 /// Roles in the order of [`AccessRole::ALL`]. X nowhere, N own node, B own node and below, D district, H host.
+#[rustfmt::skip] // A table: one row, one line.
 const fn row(action: Action) -> [Scope; 10] {
     use Action as A;
     match action {
-        //                        public reporter responder duty commander approver supervisor author releaser operator
+        // public, reporter, responder, duty, commander, approver, supervisor, author, releaser, operator
         A::Send(kind) => sent(kind),
         // Published is published: every role sees what everybody sees.
-        A::ReadPublicView =>
-        /* */
-        {
-            [D, D, D, D, D, D, D, D, D, H]
-        }
-        A::ReadDistrict =>
-        /*   */
-        {
-            [X, D, D, D, D, D, D, D, D, H]
-        }
-        A::ReadIncidents =>
-        /*  */
-        {
-            [X, X, N, B, B, B, B, X, X, X]
-        }
-        A::ReadRegisters =>
-        /*  */
-        {
-            [X, X, N, B, B, B, B, X, X, X]
-        }
-        A::ReadFindings =>
-        /*   */
-        {
-            [X, X, X, B, B, X, B, X, X, X]
-        }
+        A::ReadPublicView                      => [D, D, D, D, D, D, D, D, D, H],
+        A::ReadDistrict                        => [X, D, D, D, D, D, D, D, D, H],
+        A::ReadIncidents                       => [X, X, N, B, B, B, B, X, X, X],
+        A::ReadRegisters                       => [X, X, N, B, B, B, B, X, X, X],
+        A::ReadFindings                        => [X, X, X, B, B, X, B, X, X, X],
         // Raw entries hold senders and words of persons: only who answers for a node, or looks at it, reads them.
-        A::ReadEntries =>
-        /*    */
-        {
-            [X, X, X, X, B, X, B, X, X, X]
-        }
-        A::ReadExplanations =>
-        /**/
-        {
-            [X, X, X, B, B, B, B, X, X, X]
-        }
-        A::ReadStream =>
-        /*     */
-        {
-            [X, X, X, B, B, X, B, X, X, X]
-        }
-        A::ReadPolicies =>
-        /*   */
-        {
-            [X, X, X, X, D, D, D, D, D, H]
-        }
-        A::ReadBacktests =>
-        /*  */
-        {
-            [X, X, X, X, X, X, D, D, D, X]
-        }
-        A::ProposePolicy =>
-        /*  */
-        {
-            [X, X, X, X, X, X, X, D, D, X]
-        }
-        A::ReleasePolicy =>
-        /*  */
-        {
-            [X, X, X, X, X, X, X, X, D, X]
-        }
-        A::ReadOutbox | A::ReadDeadLetters => [X, X, X, X, X, X, D, X, X, H],
-        A::ReplayDeadLetters | A::AdministerTokens | A::ReadStatus | A::ReadMetrics => [X, X, X, X, X, X, X, X, X, H],
+        A::ReadEntries                         => [X, X, X, X, B, X, B, X, X, X],
+        A::ReadExplanations                    => [X, X, X, B, B, B, B, X, X, X],
+        A::ReadStream                          => [X, X, X, B, B, X, B, X, X, X],
+        A::ReadPolicies                        => [X, X, X, X, D, D, D, D, D, H],
+        A::ReadBacktests                       => [X, X, X, X, X, X, D, D, D, X],
+        A::ProposePolicy                       => [X, X, X, X, X, X, X, D, D, X],
+        A::ReleasePolicy                       => [X, X, X, X, X, X, X, X, D, X],
+        A::ReadOutbox                          => [X, X, X, X, X, X, D, X, X, H],
+        A::ReadDeadLetters                     => [X, X, X, X, X, X, D, X, X, H],
+        A::ReplayDeadLetters                   => [X, X, X, X, X, X, X, X, X, H],
+        A::AdministerTokens                    => [X, X, X, X, X, X, X, X, X, H],
+        A::ReadStatus                          => [X, X, X, X, X, X, X, X, X, H],
+        A::ReadMetrics                         => [X, X, X, X, X, X, X, X, X, H],
         // Says alive or not; whoever is bound to anything may ask.
-        A::ReadHealth =>
-        /*     */
-        {
-            [H, H, H, H, H, H, H, H, H, H]
-        }
+        A::ReadHealth                          => [H, H, H, H, H, H, H, H, H, H],
     }
 }
 
+#[rustfmt::skip] // A table: one row, one line.
 const fn sent(kind: ActKind) -> [Scope; 10] {
     use ActKind as K;
     match kind {
-        //                        public reporter responder duty commander approver supervisor author releaser operator
+        // public, reporter, responder, duty, commander, approver, supervisor, author, releaser, operator
         // Whoever sees smoke says so, also over the boundary of a node.
-        K::Signal =>
-        /*         */
-        {
-            [X, D, D, D, D, D, D, X, X, X]
-        }
-        K::Warning =>
-        /*        */
-        {
-            [X, B, X, B, B, X, X, X, X, X]
-        }
+        K::Signal                              => [X, D, D, D, D, D, D, X, X, X],
+        K::Warning                             => [X, B, X, B, B, X, X, X, X, X],
         // The duty officer too: evacuation at night waits for nobody. The charter's powers bound the rest.
-        K::Order =>
-        /*          */
-        {
-            [X, X, X, B, B, X, X, X, X, X]
-        }
-        K::Command =>
-        /*        */
-        {
-            [X, X, X, X, B, X, X, X, X, X]
-        }
-        K::CommandLost =>
-        /*    */
-        {
-            [X, X, X, B, B, X, X, X, X, X]
-        }
-        K::Call =>
-        /*           */
-        {
-            [X, X, X, B, B, X, X, X, X, X]
-        }
-        K::AnswerCall =>
-        /*     */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::Spend =>
-        /*          */
-        {
-            [X, X, X, B, B, X, X, X, X, X]
-        }
-        K::Approve =>
-        /*        */
-        {
-            [X, X, X, X, B, B, X, X, X, X]
-        }
-        K::AskGrant =>
-        /*       */
-        {
-            [X, X, X, B, B, X, X, X, X, X]
-        }
-        K::RevokeGrant =>
-        /*    */
-        {
-            [X, X, X, X, B, X, B, X, X, X]
-        }
-        K::Freeze =>
-        /*         */
-        {
-            [X, X, X, X, X, X, B, X, X, X]
-        }
-        K::Report =>
-        /*         */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::Task =>
-        /*           */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::Service =>
-        /*        */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::Resource =>
-        /*       */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::DecideAward =>
-        /*    */
-        {
-            [X, X, X, X, X, B, X, X, X, X]
-        }
-        K::DisputeAward =>
-        /*   */
-        {
-            [X, X, N, N, N, X, X, X, X, X]
-        }
-        K::ReceiveFeedback =>
-        /**/
-        {
-            [X, B, N, B, B, X, X, X, X, X]
-        }
-        K::HandleFeedback =>
-        /* */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::AnswerPair =>
-        /*     */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::AnswerFinding =>
-        /*  */
-        {
-            [X, X, N, B, B, X, X, X, X, X]
-        }
-        K::DecideFinding =>
-        /*  */
-        {
-            [X, X, X, X, X, X, B, X, X, X]
-        }
-        K::Roster =>
-        /*         */
-        {
-            [X, X, X, B, B, X, X, X, X, X]
-        }
+        K::Order                               => [X, X, X, B, B, X, X, X, X, X],
+        K::Command                             => [X, X, X, X, B, X, X, X, X, X],
+        K::CommandLost                         => [X, X, X, B, B, X, X, X, X, X],
+        K::Call                                => [X, X, X, B, B, X, X, X, X, X],
+        K::AnswerCall                          => [X, X, N, B, B, X, X, X, X, X],
+        K::Spend                               => [X, X, X, B, B, X, X, X, X, X],
+        K::Approve                             => [X, X, X, X, B, B, X, X, X, X],
+        K::AskGrant                            => [X, X, X, B, B, X, X, X, X, X],
+        K::RevokeGrant                         => [X, X, X, X, B, X, B, X, X, X],
+        K::Freeze                              => [X, X, X, X, X, X, B, X, X, X],
+        K::Report                              => [X, X, N, B, B, X, X, X, X, X],
+        K::Task                                => [X, X, N, B, B, X, X, X, X, X],
+        K::Service                             => [X, X, N, B, B, X, X, X, X, X],
+        K::Resource                            => [X, X, N, B, B, X, X, X, X, X],
+        K::DecideAward                         => [X, X, X, X, X, B, X, X, X, X],
+        K::DisputeAward                        => [X, X, N, N, N, X, X, X, X, X],
+        K::ReceiveFeedback                     => [X, B, N, B, B, X, X, X, X, X],
+        K::HandleFeedback                      => [X, X, N, B, B, X, X, X, X, X],
+        K::AnswerPair                          => [X, X, N, B, B, X, X, X, X, X],
+        K::AnswerFinding                       => [X, X, N, B, B, X, X, X, X, X],
+        K::DecideFinding                       => [X, X, X, X, X, X, B, X, X, X],
+        K::Roster                              => [X, X, X, B, B, X, X, X, X, X],
     }
 }
 
@@ -289,11 +147,10 @@ pub fn roles_with(action: Action) -> Vec<AccessRole> {
 
 /// The table for people, in Markdown. A dash is nowhere.
 pub fn markdown() -> String {
-    let mut lines = vec![
-        header("| action | 动作 |", |role| role.english()),
-        header("| | |", |role| role.chinese()).replace("| | |", "| | 角色 |"),
-    ];
-    lines.insert(1, header("|---|---|", |_| "---").replace(' ', ""));
+    let line = |cells: [&str; AccessRole::ALL.len()], begin: &str| format!("{begin} {} |\n", cells.join(" | "));
+    let mut table = line(AccessRole::ALL.map(AccessRole::english), "| action | 动作 |");
+    table += &line(AccessRole::ALL.map(|_| "---"), "|---|---|").replace(' ', "");
+    table += &line(AccessRole::ALL.map(AccessRole::chinese), "| | |");
     for action in Action::all() {
         let cells = AccessRole::ALL.map(|role| match scope_of(role, action) {
             X => "–",
@@ -302,12 +159,7 @@ pub fn markdown() -> String {
             D => "district",
             H => "host",
         });
-        lines.push(format!("| `{action}` | {} | {} |", action.chinese(), cells.join(" | ")));
+        table += &line(cells, &format!("| `{action}` | {} |", action.chinese()));
     }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-fn header(begin: &str, name: impl Fn(AccessRole) -> &'static str) -> String {
-    format!("{begin} {} |", AccessRole::ALL.map(name).join(" | "))
+    table
 }

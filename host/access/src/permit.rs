@@ -5,6 +5,7 @@
 use std::fmt;
 
 use muster_kernel::{DistrictId, NodeCode, Tier};
+use serde::{Deserialize, Serialize};
 
 use crate::identity::EXERCISE_SUFFIX;
 use crate::matrix::{roles_with, scope_of};
@@ -40,7 +41,8 @@ impl<F: Fn(&NodeCode) -> Option<NodeCode>> Tree for F {
 }
 
 /// What an action is to be done on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Target {
     /// The district; `None`: the host itself.
     pub district: Option<DistrictId>,
@@ -192,14 +194,35 @@ impl Refusal {
                 ),
             ),
             Self::OutsideNode { action, role, own, node, scope } => Words::new(
-                format!("不能在 {node} {}：{}只及于 {own} 的{}", action.chinese(), role.chinese(), scope.chinese()),
-                format!("may not {} at {node}: the role {role} reaches {scope} of {own}", action.english()),
+                format!(
+                    "不能在 {node} {}：{}只及于 {own}{}",
+                    action.chinese(),
+                    role.chinese(),
+                    if *scope == Scope::OwnNode { "" } else { " 及其下级" }
+                ),
+                format!(
+                    "may not {} at {node}: the role {role} reaches {own}{} only",
+                    action.english(),
+                    if *scope == Scope::OwnNode { "" } else { " and below" }
+                ),
             ),
             Self::AboveTier(action, role, tier) => Words::new(
-                format!("不能{}：{}只及于 {tier} 及以下层级", action.chinese(), role.chinese()),
+                format!("不能{}：{}只及于{}及以下层级", action.chinese(), role.chinese(), tier_chinese(*tier)),
                 format!("may not {}: the role {role} reaches the tier {tier} and lower ones only", action.english()),
             ),
         }
+    }
+}
+
+const fn tier_chinese(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Team => "队伍",
+        Tier::Community => "社区",
+        Tier::Street => "街道、乡镇",
+        Tier::District => "区、县",
+        Tier::City => "市",
+        Tier::Province => "省",
+        Tier::Nation => "国家",
     }
 }
 

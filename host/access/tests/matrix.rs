@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use muster_access::matrix::{markdown, scope_of};
-use muster_access::{AccessRole, ActKind, Action, Binding, Claim, Identity, Post, Proof, Scope, Subject, Target, permits};
+use muster_access::{
+    AccessRole, ActKind, Action, Binding, Claim, Identity, Post, Proof, Scope, Subject, Target, permits,
+};
 use muster_kernel::{DistrictId, NodeCode};
 
 fn parent(node: &NodeCode) -> Option<NodeCode> {
@@ -55,7 +57,8 @@ fn every_role_action_and_place() {
     for role in AccessRole::ALL {
         let holder = holder(role);
         for action in Action::all() {
-            let reached = places().into_iter().filter(|(_, target)| permits(&holder, action, target, &parent).is_permitted());
+            let reached =
+                places().into_iter().filter(|(_, target)| permits(&holder, action, target, &parent).is_permitted());
             let reached: Vec<&str> = reached.map(|(place, _)| place).collect();
             let expected: &[&str] = match scope_of(role, action) {
                 Scope::Nowhere => &[],
@@ -114,7 +117,8 @@ fn a_binding_that_does_not_hold_together_counts_for_nothing() {
 fn nobody_acts_in_anothers_name() {
     let li = holder(AccessRole::DutyOfficer);
     let (own, other): (NodeCode, NodeCode) = ("990100901".into(), "990100902".into());
-    let on_duty = |node: &NodeCode, post: &str| (node.as_str() == "990100902" && post == "commander").then(|| "li".to_owned());
+    let on_duty =
+        |node: &NodeCode, post: &str| (node.as_str() == "990100902" && post == "commander").then(|| "li".to_owned());
     let may = |claim: Claim<'_>| li.may_act_as(&claim, on_duty);
     assert_eq!(may(Claim::Person("li")), Ok(()));
     assert_eq!(may(Claim::Post { node: &own, name: "duty_leader" }), Ok(()));
@@ -141,7 +145,9 @@ fn the_development_profile_does_everything_and_the_public_one_thing() {
     for action in Action::all() {
         let at_root = Target::district("yunhe").at("990100");
         assert!(permits(&development, action, &at_root, &parent).is_permitted(), "{action}");
-        assert!(permits(&development, action, &Target::district("yunhe.exercise").at("990100"), &parent).is_permitted());
+        assert!(
+            permits(&development, action, &Target::district("yunhe.exercise").at("990100"), &parent).is_permitted()
+        );
         let everybody = matches!(action, Action::ReadPublicView | Action::ReadHealth);
         assert_eq!(permits(&public, action, &at_root, &parent).is_permitted(), everybody, "{action}");
     }

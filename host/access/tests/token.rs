@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
 use muster_access::token::{
-    BootstrapError, Deed, FileStore, IssueError, Issued, Limits, RevokeError, Shown, StoreError, TOKEN_BYTES, TokenId,
-    TokenRegister, TokenStore, Wanted, bootstrap,
+    BootstrapError, ChangeError, Deed, FileStore, IssueError, Issued, Limits, RevokeError, Shown, StoreError,
+    TOKEN_BYTES, TokenId, TokenRegister, TokenStore, Wanted, bootstrap,
 };
 use muster_access::{
     AccessRole, Binding, Chance, ChanceError, Identity, Proof, ProofFailure, Subject, System, UNAUTHENTICATED,
@@ -69,7 +69,7 @@ fn issued(register: &mut TokenRegister, chance: &mut impl Chance) -> Issued {
 #[test]
 fn a_token_is_recognised_by_its_form() {
     let token = issued(&mut TokenRegister::default(), &mut Counting(0));
-    insta::assert_snapshot!(token.text.expose(), @"");
+    insta::assert_snapshot!(token.text.expose(), @"muster_0001020304050607_08090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222324252627b13c4d7f");
     assert_eq!(token.text.expose().len(), TOKEN_BYTES);
     assert_eq!(format!("{:?}", token.text), "TokenText(…)");
     assert!(Shown::is_ours(token.text.expose()) && !Shown::is_ours("eyJhbGciOiJFUzI1NiJ9.e30.x"));
@@ -116,7 +116,14 @@ fn from_outside_all_failures_are_one_and_the_log_tells_them_apart() {
         prove(other.text.expose(), day(2)),
     ];
     let logged: Vec<String> = failures.iter().map(|failure| format!("{}: {failure}", failure.code())).collect();
-    insta::assert_snapshot!(logged.join("\n"), @"");
+    insta::assert_snapshot!(logged.join("\n"), @r##"
+malformed: what was shown is neither a token of this host nor a signed token (JWT)
+checksum: the checksum of token 0001030304050607 is wrong: it was mistyped or cut off
+unknown_token: there is no token c8c9cacbcccdcecf
+wrong_secret: the secret shown for token 0001020304050607 is wrong
+expired_token: token 0001020304050607 expired at 1970-01-31T00:00:00.000Z
+revoked_token: token 6465666768696a6b was revoked at 1970-01-03T00:00:00.000Z
+"##);
     for failure in &failures {
         let outward = failure.outward();
         assert_eq!((outward.zh.as_str(), outward.en.as_str()), UNAUTHENTICATED);
@@ -152,9 +159,19 @@ fn what_a_token_may_not_be() {
         refused(with(Binding { node: Some("990100".into()), ..Binding::of_host(AccessRole::Operator) })),
         refused(with(drill)),
     ];
-    insta::assert_snapshot!(messages.join("\n"), @"");
+    insta::assert_snapshot!(messages.join("\n"), @r##"
+`expires` is 1970-01-02T00:00:00.000Z; it must lie after 1970-01-02T00:00:00.000Z, and by `token_days_max` at 1970-04-02T00:00:00.000Z or before
+`expires` is 1970-04-03T00:00:00.000Z; it must lie after 1970-01-02T00:00:00.000Z, and by `token_days_max` at 1970-04-02T00:00:00.000Z or before
+`expires` is 2200-01-01T00:00:00.000Z; it must lie after 1970-01-02T00:00:00.000Z, and by `token_days_max` at 1970-04-02T00:00:00.000Z or before
+`bindings` has 0; 1 to 256 are allowed
+`display_name` has 1; 1 to 500 bytes are allowed
+`bindings[0]`: the role duty officer is held in a district; say `district`
+`bindings[0]`: the role operator is held for the whole host; leave out `district`, `node`, `tier` and `exercise`
+`bindings[0]`: `yunhe.exercise` is where the drills of a district are played; name the district and say `exercise = true`
+"##);
     assert!(register.is_empty(), "what is refused changes nothing");
-    let error = register.issue(wanted("li", day(2)), &operator(), day(1), LIMITS, &mut NoChance).expect_err("no chance");
+    let error =
+        register.issue(wanted("li", day(2)), &operator(), day(1), LIMITS, &mut NoChance).expect_err("no chance");
     assert!(matches!(error, IssueError::Chance(_)) && register.is_empty());
 }
 
@@ -162,14 +179,16 @@ fn what_a_token_may_not_be() {
 fn a_revoked_token_ends_at_once_and_the_journal_hears_of_it() {
     let mut register = TokenRegister::default();
     let token = issued(&mut register, &mut System);
-    assert!(matches!(token.acts.as_slice(), [act] if matches!(&act.deed, Deed::Issued { token: id, .. } if *id == token.id)));
+    assert!(
+        matches!(token.acts.as_slice(), [act] if matches!(&act.deed, Deed::Issued { token: id, .. } if *id == token.id))
+    );
     let stranger = Identity { bindings: Vec::new(), ..operator() };
     assert!(matches!(register.revoke(token.id, &stranger, day(2), "why not"), Err(RevokeError::NotPermitted(_))));
     assert_eq!(register.revoke(token.id, &operator(), day(2), " "), Err(RevokeError::Reason(1)));
     let (own, _) = register.prove(token.text.expose(), day(2)).expect("still valid");
     let act = register.revoke(token.id, &own, day(2), "left on a train").expect("one's own");
     insta::assert_snapshot!(
-        serde_json::to_string(&act).expect("JSON").replace(&token.id.to_string(), "ID"), @"");
+        serde_json::to_string(&act).expect("JSON").replace(&token.id.to_string(), "ID"), @r##"{"at":"1970-01-03T00:00:00.000Z","by":"li","proof":{"kind":"token","id":"ID","one_time":false},"deed":{"kind":"revoked","token":"ID","subject":"li","reason":"left on a train"}}"##);
     assert!(matches!(register.prove(token.text.expose(), day(2)), Err(ProofFailure::RevokedToken { .. })));
     assert!(matches!(register.revoke(token.id, &operator(), day(3), "again"), Err(RevokeError::Already { .. })));
     let unknown = TokenId::parse("00000000000000ff").expect("an id");
@@ -242,6 +261,21 @@ impl TokenStore for FullDisk {
 }
 
 #[test]
+fn what_cannot_be_kept_does_not_happen() {
+    let mut register = TokenRegister::default();
+    let issue = |register: &mut TokenRegister| {
+        register.issue(wanted("li", day(30)), &operator(), day(1), LIMITS, &mut Counting(0)).map(|token| token.id)
+    };
+    let not_kept = register.change(&FullDisk, issue).expect_err("no space");
+    assert_eq!(not_kept.to_string(), "the register of tokens tokens.json: no space; nothing was changed");
+    assert!(matches!(not_kept, ChangeError::NotKept(_)) && register.is_empty());
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = FileStore::new(folder.path().join("tokens.json"));
+    let id = register.change(&store, issue).expect("kept");
+    assert_eq!(store.load().expect("read").records().map(|record| record.id).collect::<Vec<_>>(), [id]);
+}
+
+#[test]
 fn a_first_token_that_is_not_kept_is_not_left_lying_about() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("first");
@@ -258,7 +292,8 @@ proptest! {
     #[test]
     fn no_text_upsets_the_reader(text in any::<String>()) {
         prop_assert!(Shown::parse(&text).is_err());
-        prop_assert!(Shown::parse(&format!("muster_{text}")).is_err());
+        let prefixed = format!("muster_{text}");
+        prop_assert!(Shown::parse(&prefixed).is_err());
     }
 
     #[test]

@@ -8,6 +8,9 @@ use muster_kernel::{Instant, Milliseconds, NodeCode};
 use super::{Claims, JwtError, KeyCache, KeySource, Patience, Unverified};
 use crate::{Binding, Identity, Post, Proof, ProofFailure, Subject};
 
+/// Letters of a name for people that are kept.
+const NAME_LETTERS_MAX: usize = 200;
+
 /// What a value of a claim stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -98,7 +101,7 @@ impl Issuer {
             return Err(JwtError::form("payload", format!("has not one text as `{}`", self.subject_claim)));
         };
         let subject = Subject::parse(&format!("{}{subject}", self.subject_prefix))
-            .map_err(|reason| JwtError::form("sub", reason.to_string()))?;
+            .map_err(|reason| JwtError::form("sub", format!("cannot be taken: {reason}")))?;
         let (mut bindings, mut posts, mut sources) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for rule in &self.rules {
             for (binding, given) in claims.texts(&rule.claim).into_iter().filter_map(|value| rule.give(value)) {
@@ -107,8 +110,10 @@ impl Issuer {
                 sources.extend(given);
             }
         }
-        let display_name =
-            claims.texts(&self.name_claim).first().map_or_else(|| subject.to_string(), |name| (*name).into());
+        let display_name = claims.texts(&self.name_claim).first().map_or_else(
+            || subject.to_string(),
+            |name| name.chars().filter(|letter| !letter.is_control()).take(NAME_LETTERS_MAX).collect(),
+        );
         let proof = Proof::OpenIdConnect { issuer: claims.issuer.clone(), subject: claims.subject.clone() };
         Ok(Identity { subject, display_name, bindings: bindings.into_iter().collect(), posts, sources, proof })
     }

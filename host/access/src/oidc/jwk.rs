@@ -230,8 +230,7 @@ fn public_key(index: usize, json: &KeyJson) -> Result<Option<Public>, KeySetErro
     }
     let is_for_signatures = json.usage.as_deref().is_none_or(|usage| usage == "sig")
         && json.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
-    let (algorithm, public): (_, fn(&KeyJson) -> Result<Public, Fault>) = match (json.kty.as_str(), json.crv.as_deref())
-    {
+    let (algorithm, public): (_, Reading) = match (json.kty.as_str(), json.crv.as_deref()) {
         ("RSA", _) => (Algorithm::Rs256, rsa),
         ("EC", Some("P-256")) => (Algorithm::Es256, p256),
         ("OKP", Some("Ed25519")) => (Algorithm::EdDsa, ed25519),
@@ -245,7 +244,9 @@ fn public_key(index: usize, json: &KeyJson) -> Result<Option<Public>, KeySetErro
     public(json).map(Some).map_err(|(field, reason)| wrong(field, reason))
 }
 
+/// The field, and what is wrong with it.
 type Fault = (&'static str, &'static str);
+type Reading = fn(&KeyJson) -> Result<Public, Fault>;
 
 fn rsa(json: &KeyJson) -> Result<Public, Fault> {
     let n = bytes("n", json.n.as_deref())?;

@@ -9,6 +9,7 @@
 //!
 //! The register keeps the SHA-256 of the secret and nothing else of it. It must never keep, print or log a secret.
 
+mod act;
 mod bootstrap;
 mod register;
 mod store;
@@ -22,10 +23,11 @@ use zeroize::Zeroizing;
 
 use crate::{Chance, ChanceError, ProofFailure};
 
-pub use bootstrap::{BOOTSTRAP_LIFE, BootstrapError, bootstrap};
-pub use register::{
-    AdministrativeAct, Deed, IssueError, Issued, Limits, Revocation, RevokeError, TokenRecord, TokenRegister, Wanted,
+pub use act::{
+    AdministrativeAct, ChangeError, Deed, IssueError, Issued, Limits, Revocation, RevokeError, TokenRecord, Wanted,
 };
+pub use bootstrap::{BOOTSTRAP_LIFE, BootstrapError, bootstrap};
+pub use register::TokenRegister;
 pub use store::{FileStore, StoreError, TokenStore};
 
 const PREFIX: &str = "muster_";
