@@ -49,6 +49,10 @@ fn identity(bindings: Vec<Binding>) -> Identity {
 #[test]
 fn the_table_for_people() {
     insta::assert_snapshot!(markdown());
+    let page = include_str!("../../../docs/access.md");
+    assert!(page.contains(&markdown()), "docs/access.md shows another table; put this one there:\n{}", markdown());
+    let sample = include_str!("samples/muster.toml");
+    assert!(page.contains(sample.trim_end()), "docs/access.md shows other settings than tests/samples/muster.toml");
 }
 
 #[test]

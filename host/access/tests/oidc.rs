@@ -278,8 +278,10 @@ fn which_keys_of_a_set_are_used() {
         changed(&ec, "y", Json::Null),
         small,
     ];
-    let mut messages: Vec<String> =
-        refused.iter().map(|key| KeySet::read(&set(std::slice::from_ref(key))).expect_err("refused").to_string()).collect();
+    let mut messages: Vec<String> = refused
+        .iter()
+        .map(|key| KeySet::read(&set(std::slice::from_ref(key))).expect_err("refused").to_string())
+        .collect();
     messages.push(KeySet::read(&set(&[ec.clone(), ec.clone()])).expect_err("twice").to_string());
     messages.push(KeySet::read(b"<html>").expect_err("no JSON").to_string());
     insta::assert_snapshot!(messages.join("\n"), @r##"
