@@ -31,7 +31,7 @@ pub use action::{ActKind, Action};
 pub use identity::{Binding, BindingError, Claim, Identity, NotTheirs, Post, Proof, Subject, SubjectError};
 pub use matrix::Scope;
 pub use permit::{Grounds, Refusal, Target, Tree, Verdict, permits};
-pub use proof::{ProofFailure, UNAUTHENTICATED};
+pub use proof::{ProofFailure, UNAUTHENTICATED, bearer};
 pub use role::AccessRole;
 pub use secret::{Secret, SecretError, SecretReference};
 pub use settings::{AccessSettings, Settings, SettingsError, TlsSettings};

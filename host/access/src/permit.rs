@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use muster_kernel::{DistrictId, NodeCode, Tier};
+use muster_kernel::{DistrictId, NodeCode, State, Tier, roster};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::EXERCISE_SUFFIX;
@@ -37,6 +37,17 @@ impl<F: Fn(&NodeCode) -> Option<NodeCode>> Tree for F {
 
     fn tier(&self, _: &NodeCode) -> Option<Tier> {
         None
+    }
+}
+
+/// The tree of the charter in force; without a charter every node stands alone.
+impl Tree for State {
+    fn parent(&self, node: &NodeCode) -> Option<NodeCode> {
+        roster::exact(self, node.as_str())?.parent.clone()
+    }
+
+    fn tier(&self, node: &NodeCode) -> Option<Tier> {
+        Some(roster::exact(self, node.as_str())?.tier)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use muster_kernel::{NodeCode, Tier};
+use muster_kernel::charter::Charter;
+use muster_kernel::fold;
+use muster_kernel::record::{Cause, Entry, Fact};
+use muster_kernel::{Digest, Instant, NodeCode, State, Tier};
 use proptest::prelude::*;
 
 use crate::permit::{Tree, reaches};
@@ -149,6 +152,38 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_charter_in_force_is_a_tree() {
+    let node = |code: &str| muster_kernel::charter::Node {
+        code: code.into(),
+        name: code.into(),
+        tier: Yunhe.tier(&code.into()).expect("known"),
+        parent: Yunhe.parent(&code.into()),
+        population: None,
+    };
+    let charter =
+        Charter { root: "990100".into(), nodes: NODES.iter().map(|code| node(code)).collect(), ..Charter::default() };
+    let mut state = State::default();
+    let commander = identity(vec![Binding::at(AccessRole::Commander, "yunhe", "990100901")]);
+    let community = Target::district("yunhe").at("990100901001");
+    assert!(!permits(&commander, Action::ReadIncidents, &community, &state).is_permitted(), "no tree yet");
+    let entry = Entry {
+        version: 1,
+        district: "yunhe".into(),
+        seq: 1,
+        prev: Digest::ZERO,
+        at: Instant::MIN,
+        cause: Cause::Charter { digest: Digest::ZERO },
+        calls: Vec::new(),
+        facts: vec![Fact::CharterActivated { charter: Box::new(charter) }],
+    };
+    fold::fold(&mut state, &entry, Digest::ZERO);
+    for code in NODES.into_iter().chain(["unknown"]).map(NodeCode::from) {
+        assert_eq!((state.parent(&code), state.tier(&code)), (Yunhe.parent(&code), Yunhe.tier(&code)), "{code}");
+    }
+    assert!(permits(&commander, Action::ReadIncidents, &community, &state).is_permitted());
 }
 
 #[test]

@@ -82,3 +82,36 @@ impl ProofFailure {
         }
     }
 }
+
+/// What a request shows in its header `Authorization`, by the scheme `Bearer` (RFC 6750, section 2.1).
+///
+/// A token never comes in an address: addresses are logged and passed on.
+///
+/// # Errors
+/// When the header is of another scheme or form.
+pub fn bearer(header: &str) -> Result<&str, ProofFailure> {
+    let (scheme, token) = header.split_once(' ').ok_or(ProofFailure::Malformed)?;
+    let is_token = |token: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        !token.is_empty() && token.len() <= crate::oidc::JWT_BYTES_MAX && token.bytes().all(letter)
+    };
+    let token = token.trim_start_matches(' ');
+    if scheme.eq_ignore_ascii_case("bearer") && is_token(token) { Ok(token) } else { Err(ProofFailure::Malformed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_bearer_scheme_with_one_token_is_read() {
+        assert_eq!(bearer("Bearer muster_0a"), Ok("muster_0a"));
+        assert_eq!(bearer("bearer  eyJ.e30.x-_"), Ok("eyJ.e30.x-_"));
+        for wrong in
+            ["", "Bearer", "Bearer ", "Basic bXVzdGVy", "Bearer a b", "Bearer a,b", "Bearer a\r\nb", "muster_0a"]
+        {
+            assert_eq!(bearer(wrong), Err(ProofFailure::Malformed), "{wrong:?}");
+        }
+        assert!(bearer(&format!("Bearer {}", "a".repeat(crate::oidc::JWT_BYTES_MAX + 1))).is_err());
+    }
+}

@@ -44,7 +44,7 @@ fn what_is_wrong_is_named_with_its_place() {
                 let line = reason.lines().last().unwrap_or_default();
                 format!("syntax: {line}")
             }
-            field => field.to_string(),
+            field @ SettingsError::Field { .. } => field.to_string(),
         }
     };
     let said = [
