@@ -9,7 +9,7 @@ use muster_kernel::{Digest, Instant, NodeCode, State, Tier};
 use proptest::prelude::*;
 
 use crate::permit::{Tree, reaches};
-use crate::{AccessRole, Action, Binding, Identity, Proof, Refusal, Scope, Subject, Target, Verdict, permits};
+use crate::{AccessRole, ActKind, Action, Binding, Identity, Proof, Refusal, Scope, Subject, Target, Verdict, permits};
 
 /// District, two streets, and communities under each.
 struct Yunhe;
@@ -203,7 +203,6 @@ fn the_refusal_that_came_nearest_is_told() {
         let words = refusal.words();
         format!("{}\n{}", words.zh, words.en)
     };
-    use crate::ActKind;
     let order = Action::Send(ActKind::Order);
     let commander = |node| Binding::at(AccessRole::Commander, "yunhe", node);
     let yunhe = || Target::district("yunhe");
