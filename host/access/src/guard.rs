@@ -215,6 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn however_much_was_tried_the_next_try_is_one_refill_away() {
+        let mut guard = GuessingGuard::new(PACE);
+        for _ in 0..1_000 {
+            guard.failed(address(1), &ProofFailure::WrongSecret(token()), at(0));
+        }
+        let throttled = guard.admit(address(1), Some(token()), at(0)).expect_err("far too many");
+        assert_eq!(throttled.retry_after, PACE.refill);
+        guard.admit(address(1), Some(token()), at(0) + PACE.refill).expect("one more");
+    }
+
+    #[test]
     fn one_subscriber_is_one_remote() {
         assert_eq!(site("2001:db8:1:2:3:4:5:6".parse().expect("v6")), site("2001:db8:1:2::9".parse().expect("v6")));
         assert_ne!(site("2001:db8:1:2::".parse().expect("v6")), site("2001:db8:1:3::".parse().expect("v6")));

@@ -187,6 +187,18 @@ fn the_charter_in_force_is_a_tree() {
 }
 
 #[test]
+fn where_the_tier_is_unknown_a_binding_that_is_narrowed_to_one_reaches_nothing() {
+    let narrow = |role, node| Binding { tier: Some(Tier::Nation), ..Binding::at(role, "yunhe", node) };
+    let commander = identity(vec![narrow(AccessRole::Commander, "990199")]);
+    let at = |node: &str| Target::district("yunhe").at(node);
+    assert!(!permits(&commander, Action::ReadIncidents, &at("990199"), &Yunhe).is_permitted());
+    assert!(!permits(&commander, Action::ReadPolicies, &Target::district("yunhe"), &Yunhe).is_permitted());
+    assert!(permits(&commander, Action::ReadPolicies, &at("990100"), &Yunhe).is_permitted());
+    let no_tiers = |node: &NodeCode| Yunhe.parent(node);
+    assert!(!permits(&commander, Action::ReadPolicies, &at("990100"), &no_tiers).is_permitted());
+}
+
+#[test]
 fn a_circle_in_the_tree_ends() {
     let circle = |node: &NodeCode| Some(NodeCode::from(if node.as_str() == "a" { "b" } else { "a" }));
     let held = vec![Binding::at(AccessRole::Commander, "yunhe", "c")];
