@@ -107,6 +107,8 @@ pub(crate) enum Command {
         /// The data folder of a host
         data: PathBuf,
     },
+    /// Measure what a running host carries, in a drill of one of its districts
+    Bench(Bench),
     /// Play a stream of `CloudEvents` through a district under virtual time
     Play(Play),
     /// Build a policy crate into a package
@@ -444,4 +446,39 @@ pub(crate) struct Check {
     /// Language of the text
     #[arg(long, value_enum)]
     pub(crate) lang: Option<Lang>,
+}
+
+/// A load on a running host.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The event to send again and again: one `CloudEvent` in JSON; each gets an identity of its own
+    #[arg(long)]
+    pub(crate) event: PathBuf,
+    /// Events to send before anything is measured, for instance the warning that opens an incident
+    #[arg(long)]
+    pub(crate) first: Option<PathBuf>,
+    /// The district; the host's only one, if it has one
+    #[arg(long)]
+    pub(crate) district: Option<String>,
+    /// Senders at once, each with one request under way; several numbers are measured one after the other
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
+    pub(crate) senders: Vec<usize>,
+    /// Events for each number of senders
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) events: u64,
+    /// Events in one request
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) batch: u64,
+    /// Events a second; as fast as the host answers without it
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+    /// Threads of the senders
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// The host's process on this machine, for its processor time
+    #[arg(long = "pid")]
+    pub(crate) process: Option<u32>,
+    /// Send the events as a drill's, which leaves the real district as it is; `false` writes into its real journal
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) drill: bool,
 }

@@ -11,6 +11,7 @@ fn root() -> PathBuf {
 /// Which of our crates each may know.
 fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
+        ("muster-access", vec!["muster-kernel"]),
         ("muster-kernel", vec![]),
         ("muster-intake", vec!["muster-kernel"]),
         ("muster-packages", vec!["muster-kernel"]),

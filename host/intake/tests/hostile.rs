@@ -95,6 +95,11 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
         ("many namespaces", with("<info>", &format!("<info{prefixes}>"))),
         ("many attributes", with("<info>", &format!("<info{attributes}>"))),
         ("one long name", with("<contact>", &format!("<{}><contact>", filled("x")))),
+        ("one long end", with("<contact>", &format!("<contact></{}>", filled("x")))),
+        ("one long prefix", with("<contact>", &format!("<{}:a><contact>", filled("x")))),
+        ("one long reference", with("<contact>", &format!("<contact>&{};", filled("x")))),
+        ("one long attribute", with("<contact>", &format!("<contact {}>", filled("x")))),
+        ("one long namespace", with("<contact>", &format!("<contact xmlns=\"{}\">", filled("x")))),
         ("one long text", with("<contact>", &format!("<contact>{}", filled("x")))),
         ("lines", with("<contact>", &format!("<contact>{}", filled("\n")))),
         ("carriage returns", with("<contact>", &format!("<contact>{}", filled("\r\n")))),
@@ -129,19 +134,23 @@ fn no_message_costs_more_than_its_bound() {
             let took = started.elapsed();
             let outcome = outcome
                 .map_or_else(|refusal| refusal.reason.code().to_owned(), |items| format!("{} events", items.len()));
-            writeln!(said, "{name} ({source}): {outcome}, {allocated} bytes, {took:?}").expect("text");
+            let (read, met) = (bytes.len(), Cap::xml_events(&bytes));
+            writeln!(
+                said,
+                "{name} ({source}): {outcome}; {read} bytes, {met} XML events, {allocated} bytes allocated, {took:?}"
+            )
+            .expect("text");
             assert!(allocated <= ALLOCATED_MAX, "{name} ({source}) made it allocate {allocated} bytes: {outcome}");
         }
-        // What the reader meets is bounded whatever comes; beyond the bound it stops at once.
-        if let Ok(met) = Cap::xml_events(&bytes) {
-            assert!(met <= XML_EVENTS_MAX, "{name}: {met} things met");
-        }
+        // What the reader meets is bounded whatever comes: at the first that is beyond the bound it stops.
+        let met = Cap::xml_events(&bytes);
+        assert!(met <= XML_EVENTS_MAX + 1, "{name}: {met} XML events");
     }
     println!("{said}");
 }
 
 #[test]
-fn the_samples_cost_little_more_than_they_hold() {
+fn the_samples_cost_at_most_32_times_their_bytes() {
     let moment = Moment { now: at("2026-03-14T09:06:00+08:00"), earlier: &Nothing };
     for (source, name) in
         [("weather", "rainstorm-red.xml"), ("office", "gas-leak-languages.xml"), ("national", "china-12379.xml")]
@@ -152,6 +161,6 @@ fn the_samples_cost_little_more_than_they_hold() {
         let allocated = ALLOCATED.get() - before;
         outcome.expect("a message");
         println!("{name}: {} bytes allocated for {} read", allocated, bytes.len());
-        assert!(allocated <= 16 * bytes.len(), "{name} made it allocate {allocated} bytes");
+        assert!(allocated <= 32 * bytes.len(), "{name} made it allocate {allocated} bytes");
     }
 }

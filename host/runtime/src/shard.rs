@@ -3,7 +3,7 @@
 //! It never waits for the disk: records go to the journal's thread, which answers the senders once they are durable. In
 //! each district people's acts go before signals, and no district gets more than its turn.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -103,11 +103,17 @@ struct Seat {
     /// What a drill's district begins with, once its first event comes. `None`: it has begun, or is a real district.
     begins_with: Option<Vec<Command>>,
     since_view: u64,
+    /// The timer that the shard wakes this seat for.
+    due: Option<Instant>,
 }
 
 /// The shard's thread.
 pub(crate) struct Shard {
     seats: BTreeMap<DistrictId, Seat>,
+    /// Those for whom something waits. Of thousands of districts most are quiet, and cost nothing while they are.
+    awake: BTreeSet<DistrictId>,
+    /// When which district's first timer is due.
+    due: BTreeSet<(Instant, DistrictId)>,
     commands: Receiver<Message>,
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
@@ -128,7 +134,8 @@ impl Shard {
         view: Option<Sender<Change>>,
         poisoned: Arc<AtomicBool>,
     ) -> Self {
-        Self { seats: BTreeMap::new(), commands, journal, clock, view, poisoned }
+        let (seats, awake, due) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { seats, awake, due, commands, journal, clock, view, poisoned }
     }
 
     /// Takes a district in, with what must take effect before anything else.
@@ -139,7 +146,9 @@ impl Shard {
         let id = district.id.clone();
         // Nothing is written for a drill that never takes place.
         let begins_with = (is_exercise(&id) && district.state.core.seq == 0).then(Vec::new);
-        self.seats.insert(id, Seat { district, mailbox, acts, signals, others, begins_with, since_view: 0 });
+        self.awake.insert(id.clone());
+        let seat = Seat { district, mailbox, acts, signals, others, begins_with, since_view: 0, due: None };
+        self.seats.insert(id, seat);
     }
 
     pub(crate) fn run(mut self) {
@@ -183,9 +192,8 @@ impl Shard {
 
     /// Until the next timer falls due, and never longer than the idle time.
     fn sleep(&self) -> Duration {
-        let next = self.seats.values().filter_map(|seat| seat.district.state.next_due()).min();
-        let Some(due) = next else { return IDLE };
-        let millis = (due - self.clock.now()).0.max(0);
+        let Some((due, _)) = self.due.first() else { return IDLE };
+        let millis = (*due - self.clock.now()).0.max(0);
         IDLE.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
@@ -194,6 +202,9 @@ impl Shard {
         let Some(seat) = self.seats.get_mut(&message.district) else {
             return matches!(message.command, Command::Stop);
         };
+        if !matches!(message.command, Command::Stop) {
+            self.awake.insert(message.district);
+        }
         match message.command {
             Command::Submit { event, reply } if is_act(&event) => seat.acts.push_back((event, reply)),
             Command::Submit { event, reply } => seat.signals.push_back((event, reply)),
@@ -203,37 +214,57 @@ impl Shard {
         false
     }
 
-    /// Gives every district one turn. True when something still waits.
+    /// Gives every district for which something waits, or a timer is due, one turn. True when something still waits.
     fn round(&mut self) -> bool {
-        let mut busy = false;
-        for seat in self.seats.values_mut() {
+        let mut turns = std::mem::take(&mut self.awake);
+        let now = self.clock.now();
+        turns.extend(self.due.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| id.clone()));
+        for id in turns {
+            let Some(seat) = self.seats.get_mut(&id) else { continue };
             let work = seat.turn(self.clock.now());
-            busy |= seat.waits();
             work.hand_over(&self.journal, seat, &self.poisoned);
+            let next = seat.district.state.next_due();
+            if next != seat.due {
+                if let Some(before) = std::mem::replace(&mut seat.due, next) {
+                    self.due.remove(&(before, id.clone()));
+                }
+                self.due.extend(next.map(|due| (due, id.clone())));
+            }
+            let (waits, writes) = (seat.waits(), seat.since_view >= VIEW_EVERY);
+            if writes {
+                self.write_view(&id);
+            }
+            if waits {
+                self.awake.insert(id);
+            }
         }
-        self.write_views(VIEW_EVERY);
-        busy
+        !self.awake.is_empty()
     }
 
-    /// Hands over the rows that changed, for districts that decided at least so much since the last time. The journal
-    /// passes them on once it holds what they reflect.
+    /// Hands over the rows that changed, for districts that decided at least so much since the last time.
     pub(crate) fn write_views(&mut self, at_least: u64) {
-        let Some(view) = &self.view else { return };
-        for seat in self.seats.values_mut().filter(|seat| seat.since_view >= at_least) {
-            seat.since_view = 0;
-            let changes = snapshot::take_changes(Arc::make_mut(&mut seat.district.state));
-            let core = &seat.district.state.core;
-            let position = Head { seq: core.seq, hash: core.head.0 };
-            let change = Change { district: seat.district.id.to_string(), position, changes };
-            let view = view.clone();
-            let hand_over = move |durable: Result<(), AppendError>| {
-                // A keeper that fell behind is waited for: rows that were taken must not be lost.
-                if durable.is_ok() {
-                    drop(view.send(change));
-                }
-            };
-            drop(self.journal.append(Vec::new(), hand_over));
+        let behind = self.seats.iter().filter(|(_, seat)| seat.since_view >= at_least).map(|(id, _)| id.clone());
+        for id in behind.collect::<Vec<_>>() {
+            self.write_view(&id);
         }
+    }
+
+    /// Hands over a district's rows that changed. The journal passes them on once it holds what they reflect.
+    fn write_view(&mut self, id: &DistrictId) {
+        let (Some(view), Some(seat)) = (&self.view, self.seats.get_mut(id)) else { return };
+        seat.since_view = 0;
+        let changes = snapshot::take_changes(Arc::make_mut(&mut seat.district.state));
+        let core = &seat.district.state.core;
+        let position = Head { seq: core.seq, hash: core.head.0 };
+        let change = Change { district: seat.district.id.to_string(), position, changes };
+        let view = view.clone();
+        let hand_over = move |durable: Result<(), AppendError>| {
+            // A keeper that fell behind is waited for: rows that were taken must not be lost.
+            if durable.is_ok() {
+                drop(view.send(change));
+            }
+        };
+        drop(self.journal.append(Vec::new(), hand_over));
     }
 }
 

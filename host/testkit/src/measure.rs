@@ -12,7 +12,7 @@ pub const COUNT: &str = "--count";
 pub const COUNTED: u32 = 20;
 /// How often a case runs before anything is counted or timed: pools are warm then, tables indexed.
 const WARM: u32 = 50;
-/// How many calls are timed one by one.
+/// How many calls are timed one by one, unless `MUSTER_TIMED` says otherwise, for instance to look on with a profiler.
 const TIMED: usize = 20_000;
 
 /// Times cases one after the other, or lets them be counted.
@@ -71,14 +71,16 @@ pub struct Spread {
 impl Spread {
     /// Times calls one by one.
     pub fn of(call: &mut dyn FnMut()) -> Self {
-        let mut taken: Vec<Duration> = Vec::with_capacity(TIMED);
-        for _ in 0..TIMED {
+        let said = std::env::var("MUSTER_TIMED").ok().and_then(|number| number.parse().ok());
+        let timed: usize = said.unwrap_or(TIMED).max(1);
+        let mut taken: Vec<Duration> = Vec::with_capacity(timed);
+        for _ in 0..timed {
             let begin = Instant::now();
             call();
             taken.push(begin.elapsed());
         }
         taken.sort_unstable();
-        Self { median: taken[TIMED / 2], p99: taken[TIMED * 99 / 100] }
+        Self { median: taken[timed / 2], p99: taken[timed * 99 / 100] }
     }
 }
 

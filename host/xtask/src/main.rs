@@ -1,6 +1,7 @@
-//! Chores of the project: `cargo xtask plugins`, `cargo xtask demo`, `cargo xtask count`. Nothing here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count` and `performance`. Nothing here is shipped.
 
 mod count;
+mod performance;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -23,8 +24,10 @@ fn main() -> ExitCode {
         ["demo", "--speed", speed] => demo(speed),
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
+        ["performance"] => performance(),
         _ => Err(anyhow::anyhow!(
-            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]` or `cargo xtask count [--update]`"
+            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]` or \
+             `cargo xtask performance`"
         )),
     };
     match done {
@@ -41,12 +44,24 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(here.ancestors().nth(2).context("this crate stands two folders below the root")?.to_path_buf())
 }
 
+/// Measures the release build.
+fn performance() -> anyhow::Result<()> {
+    let (root, muster) = (root()?, built(&["--release"])?);
+    packages(&root, &muster)?;
+    performance::performance(&root, &muster)
+}
+
 /// The `muster` binary, built.
 fn muster() -> anyhow::Result<PathBuf> {
+    built(&[])
+}
+
+fn built(options: &[&str]) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root()?)
         .args(["build", "--package", "muster", "--message-format", "json-render-diagnostics"])
+        .args(options)
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "muster does not build");
@@ -71,10 +86,13 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// Builds the reference policies into the profile's folder.
 fn plugins() -> anyhow::Result<()> {
-    let (root, muster) = (root()?, muster()?);
+    packages(&root()?, &muster()?)
+}
+
+fn packages(root: &Path, muster: &Path) -> anyhow::Result<()> {
     for policy in POLICIES {
         let out = root.join(PACKAGES).join(format!("{policy}.wasm"));
-        run(Command::new(&muster).arg("build").arg(root.join("plugins").join(policy)).arg("--out").arg(out))?;
+        run(Command::new(muster).arg("build").arg(root.join("plugins").join(policy)).arg("--out").arg(out))?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 pub(crate) mod act;
+pub(crate) mod bench;
 pub(crate) mod call_list;
 pub(crate) mod care;
 pub(crate) mod certify;

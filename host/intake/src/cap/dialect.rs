@@ -9,7 +9,9 @@
 //! - `senderCode` is the sender, `sender` then its name; `sendTime` is `sent`; `status` is Actual where it is missing;
 //! - `secClassification` and `method` are instructions to that system's own channels and are left out;
 //! - times have a space where the standard has a `T`;
-//! - `eventType` is a code of GB/T 35561, and the words of the event where there are none; its class gives the category;
+//! - `eventType` is a code of GB/T 35561. Two are known: 11B01 台风 and 11B03 暴雨; every other is named in the settings,
+//!   as `hazards = { "GB/T35561:CODE" = "HAZARD" }`, and is its own words where the message has none. The category, where
+//!   it is missing, is Met for the codes of 11B (weather) and Other for the rest;
 //! - `severity` may be a colour; it becomes the parameter `warningColour` and the severity that goes with it;
 //! - a `geocode` that is plain text is a code of GB/T 2260;
 //! - the identifier is `SENDERCODE_yyyymmddhhmmss_N`, 31 characters, and is held to it.
@@ -220,7 +222,7 @@ impl<'a> China<'_, 'a> {
             }
             "event" => {
                 let code = self.kept_text(at, "eventType").unwrap_or_default();
-                self.fresh.leaf(name, code, line);
+                self.fresh.leaf(name, words_of(code), line);
             }
             _ => {
                 let word = self.kept_text(at, "severity").unwrap_or_default();
@@ -278,38 +280,23 @@ fn times_with_t(text: &str) -> String {
     fresh
 }
 
-/// The category of a class of GB/T 35561: natural disasters by their kind, then accidents, health and security.
+/// The events of GB/T 35561 whose code, hazard and words are confirmed by messages that were seen.
+const EVENTS: [(&str, &str, &str); 2] = [("11B01", "typhoon", "台风"), ("11B03", "rainstorm", "暴雨")];
+
+/// The category of a class of GB/T 35561: only that of the weather is known here.
 fn category_of(code: &str) -> &'static str {
-    match (code.get(..2), code.get(2..3)) {
-        (Some("11"), Some("B")) => "Met",
-        (Some("11"), Some("A" | "C" | "D" | "E")) => "Geo",
-        (Some("11"), Some("G")) => "Fire",
-        (Some("12"), _) => "Safety",
-        (Some("13"), _) => "Health",
-        (Some("14"), _) => "Security",
-        _ => "Other",
-    }
+    if code.starts_with("11B") { "Met" } else { "Other" }
 }
 
-/// The hazard of an event code of GB/T 35561: the weather of daily use. Any other is named in the settings' `hazards`.
+/// The words of an event code; the code itself where they are not known.
+fn words_of(code: Cow<'_, str>) -> Cow<'_, str> {
+    let known = EVENTS.iter().find(|(known, _, _)| *known == code.trim());
+    known.map_or(code, |(_, _, words)| Cow::Borrowed(*words))
+}
+
+/// The hazard of an event code of GB/T 35561. Any that is not known here is named in the settings' `hazards`.
 pub(super) fn hazard_of(code: &str) -> Option<&'static str> {
-    let hazard = match code {
-        "11B01" => "typhoon",
-        "11B03" => "rainstorm",
-        "11B04" => "snowstorm",
-        "11B05" => "cold_wave",
-        "11B06" => "gale",
-        "11B07" => "sandstorm",
-        "11B09" => "heat",
-        "11B14" => "lightning",
-        "11B15" => "hail",
-        "11B16" => "frost",
-        "11B17" => "fog",
-        "11B19" => "haze",
-        "11B21" => "road_icing",
-        _ => return None,
-    };
-    Some(hazard)
+    EVENTS.iter().find(|(known, _, _)| *known == code).map(|(_, hazard, _)| *hazard)
 }
 
 #[cfg(test)]

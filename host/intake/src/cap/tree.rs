@@ -17,6 +17,8 @@ pub const DEPTH_MAX: usize = 8;
 pub const ELEMENTS_MAX: usize = 4_096;
 /// Things that the XML reader may meet: starts, ends, pieces of text, references, comments.
 pub const XML_EVENTS_MAX: usize = 16_384;
+/// Bytes of an element's name with its prefix.
+const ELEMENT_NAME_BYTES_MAX: usize = 256;
 /// Namespaces that may be bound at once.
 const NAMESPACES_MAX: usize = 16;
 
@@ -143,6 +145,20 @@ impl<'a> Tree<'a> {
 /// # Errors
 /// When it is not UTF-8, holds a document type declaration, is not well-formed, or is over a limit.
 pub(crate) fn read(bytes: &[u8]) -> Result<Tree<'_>, Refusal> {
+    let mut tree = Tree::default();
+    fill(&mut tree, bytes)?;
+    Ok(tree)
+}
+
+/// How much the XML reader meets before it is through, or refuses.
+pub(crate) fn xml_events(bytes: &[u8]) -> usize {
+    let mut tree = Tree::default();
+    // What a refusal says is not asked here: what was met until then counts.
+    let _through_or_refused = fill(&mut tree, bytes);
+    tree.xml_events
+}
+
+fn fill<'a>(tree: &mut Tree<'a>, bytes: &'a [u8]) -> Result<(), Refusal> {
     if bytes.len() > BYTES_MAX {
         return Err(Refusal::whole(Reason::TooLarge { what: "bytes", limit: BYTES_MAX }));
     }
@@ -155,25 +171,25 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree<'_>, Refusal> {
     reader.config_mut().check_comments = true;
     // Every element has a `<`, and an end as a rule: half of them are the elements.
     let opens = text.bytes().filter(|byte| *byte == b'<').count();
-    let mut tree = Tree::new("", (opens / 2 + 1).min(ELEMENTS_MAX));
+    *tree = Tree::new("", (opens / 2 + 1).min(ELEMENTS_MAX));
     loop {
         let start = reader.buffer_position();
         let event = reader.read_event();
         tree.xml_events += 1;
         walk.advance(start);
-        let event = event.map_err(|reason| walk.refuse(&tree, Reason::NotXml(quote(&reason.to_string()))))?;
+        let event = event.map_err(|reason| walk.refuse(tree, Reason::NotXml(quote(&reason.to_string()))))?;
         if tree.xml_events > XML_EVENTS_MAX {
-            return Err(walk.refuse(&tree, Reason::TooLarge { what: "tags and pieces of text", limit: XML_EVENTS_MAX }));
+            return Err(walk.refuse(tree, Reason::TooLarge { what: "tags and pieces of text", limit: XML_EVENTS_MAX }));
         }
         if matches!(event, Event::Eof) {
             break;
         }
-        walk.take(&mut tree, &reader, event)?;
+        walk.take(tree, &reader, event)?;
     }
     if !walk.root_closed {
-        return Err(walk.refuse(&tree, Reason::NotXml("it ends in the middle".into())));
+        return Err(walk.refuse(tree, Reason::NotXml("it ends in the middle".into())));
     }
-    Ok(tree)
+    Ok(())
 }
 
 /// Before anything else is read: neither a document type nor an entity may stand anywhere, not even in a comment.
@@ -299,6 +315,10 @@ impl<'a> Walk<'a> {
         start: &BytesStart<'a>,
         empty: bool,
     ) -> Result<(), Refusal> {
+        if start.name().as_ref().len() > ELEMENT_NAME_BYTES_MAX {
+            let reason = Reason::TooLarge { what: "bytes of an element's name", limit: ELEMENT_NAME_BYTES_MAX };
+            return Err(self.refuse(tree, reason));
+        }
         if self.root_closed {
             return Err(self.refuse(tree, Reason::NotXml("a second message follows; send one at a time".into())));
         }

@@ -62,21 +62,10 @@ fn one_more(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What does not stand in `muster.toml`.
-#[derive(Clone, Default)]
-pub struct Credentials {
-    /// The user's password.
-    pub password: Option<String>,
-    /// The certificates that the broker's must follow from, in PEM; those of the machine when absent. Only for TLS.
-    pub roots_pem: Option<Vec<u8>>,
-}
-
 /// A client of one broker.
 pub struct Client {
     settings: MqttSettings,
     password: Option<String>,
-    #[cfg(feature = "mqtt-tls")]
-    tls: Option<rumqttc::TlsConfiguration>,
     topics: Topics,
     counters: Arc<Counters>,
 }
@@ -88,17 +77,16 @@ struct Delivery {
 }
 
 impl Client {
-    /// A client by the settings of `[mqtt.NAME]`; it does not connect yet.
+    /// A client by the settings of `[mqtt.NAME]` and the user's password, which does not stand there; it does not connect
+    /// yet.
     ///
     /// # Errors
     /// When the settings cannot be used: the error names field, reason and cure.
-    pub fn new(name: &str, settings: &MqttSettings, credentials: Credentials) -> Result<Self, SettingsError> {
+    pub fn new(name: &str, settings: &MqttSettings, password: Option<String>) -> Result<Self, SettingsError> {
         let topics = settings.topics(name)?;
         Ok(Self {
             settings: settings.clone(),
-            password: credentials.password,
-            #[cfg(feature = "mqtt-tls")]
-            tls: tls(name, settings, credentials.roots_pem.as_deref())?,
+            password,
             topics,
             counters: Arc::default(),
         })
@@ -221,7 +209,7 @@ impl Client {
 
     fn options(&self) -> MqttOptions {
         let settings = &self.settings;
-        let mut options = MqttOptions::new(&settings.client_id, &settings.broker, settings.port());
+        let mut options = MqttOptions::new(&settings.client_id, &settings.broker, settings.port);
         options.set_clean_session(false);
         options.set_manual_acks(true);
         options.set_keep_alive(Duration::from_secs(settings.keep_alive_seconds.into()));
@@ -229,25 +217,8 @@ impl Client {
         if let Some(user) = &settings.username {
             options.set_credentials(user, self.password.clone().unwrap_or_default());
         }
-        #[cfg(feature = "mqtt-tls")]
-        if let Some(tls) = &self.tls {
-            options.set_transport(rumqttc::Transport::tls_with_config(tls.clone()));
-        }
         options
     }
-}
-
-#[cfg(feature = "mqtt-tls")]
-fn tls(
-    name: &str,
-    settings: &MqttSettings,
-    roots_pem: Option<&[u8]>,
-) -> Result<Option<rumqttc::TlsConfiguration>, SettingsError> {
-    let configuration = settings.tls.then(|| super::tls::configuration(roots_pem)).transpose();
-    configuration.map_err(|reason| {
-        let cure = "give the broker's root certificates, or install the machine's";
-        crate::settings::Check { section: "mqtt", name }.wrong("tls", format!("cannot be set up: {reason}"), cure)
-    })
 }
 
 #[cfg(test)]

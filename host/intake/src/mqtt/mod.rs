@@ -5,12 +5,13 @@
 //! again, and its id is the same, so that it counts once. A message that cannot be read goes to the sink as a
 //! [`TopicRefusal`] and is acknowledged after that, so that it stands in nobody's way.
 //!
+//! The connection is plain TCP: it belongs inside a network that is trusted, to a broker there, which may itself be
+//! bridged to others by TLS. The password crosses it as it is.
+//!
 //! What a publisher sends with quality of service 0 no broker keeps: it may be lost, whatever this module does.
 
 mod client;
 mod settings;
-#[cfg(feature = "mqtt-tls")]
-mod tls;
 mod topic;
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use muster_kernel::Event;
 
 use crate::refusal::Refusal;
 
-pub use client::{Client, Counts, Credentials, back_off};
+pub use client::{Client, Counts, back_off};
 pub use settings::{MqttSettings, TopicSettings};
 pub use topic::Topics;
 

@@ -15,11 +15,9 @@ use crate::settings::{Check, ExerciseRule, Format, SettingsError, SourceSettings
 pub struct MqttSettings {
     /// The broker's host name or address.
     pub broker: String,
-    /// Its port; 8883 with TLS and 1883 without, when absent.
-    pub port: Option<u16>,
-    /// Whether the connection is TLS; needs the feature `mqtt-tls`.
-    #[serde(default)]
-    pub tls: bool,
+    /// Its port; 1883 when absent. The connection is plain TCP.
+    #[serde(default = "port")]
+    pub port: u16,
     /// The name of the session that the broker keeps; no two clients may share one.
     pub client_id: String,
     /// The user, when the broker wants one.
@@ -48,6 +46,10 @@ pub struct MqttSettings {
     pub topic: Vec<TopicSettings>,
 }
 
+const fn port() -> u16 {
+    1883
+}
+
 const fn in_flight_max() -> u16 {
     64
 }
@@ -72,11 +74,6 @@ pub struct TopicSettings {
 }
 
 impl MqttSettings {
-    /// The port that counts.
-    pub(super) fn port(&self) -> u16 {
-        self.port.unwrap_or(if self.tls { 8883 } else { 1883 })
-    }
-
     /// Checks everything and makes the reader of the topics.
     pub(super) fn topics(&self, name: &str) -> Result<Topics, SettingsError> {
         let check = Check { section: "mqtt", name };
@@ -91,10 +88,6 @@ impl MqttSettings {
         within("in_flight_max", self.in_flight_max.into(), 1, 1_024)?;
         within("packet_bytes_max", self.packet_bytes_max, 1_024, 16 << 20)?;
         within("keep_alive_seconds", self.keep_alive_seconds.into(), 5, 600)?;
-        if self.tls && !cfg!(feature = "mqtt-tls") {
-            let cure = "build with the feature `mqtt-tls`, or set `tls = false` inside a trusted network";
-            return Err(check.wrong("tls", "is true, and this build speaks no TLS", cure));
-        }
         if self.topic.is_empty() {
             return Err(check.wrong("topic", "is missing", "add `[[mqtt.NAME.topic]]`: what is to be read"));
         }

@@ -154,8 +154,7 @@ mod tests {
 
     fn client(toml: &str) -> Result<super::super::Client, String> {
         let settings: MqttSettings = toml::from_str(toml).map_err(|reason| reason.to_string())?;
-        super::super::Client::new("gauges", &settings, super::super::Credentials::default())
-            .map_err(|reason| reason.to_string())
+        super::super::Client::new("gauges", &settings, None).map_err(|reason| reason.to_string())
     }
 
     const SETTINGS: &str = r#"
@@ -225,7 +224,7 @@ mod tests {
           |
         2 |         password = "x"
           |         ^^^^^^^^
-        unknown field `password`, expected one of `broker`, `port`, `tls`, `client_id`, `username`, `source`, `default_node`, `exercise`, `geocodes`, `in_flight_max`, `packet_bytes_max`, `keep_alive_seconds`, `topic`
+        unknown field `password`, expected one of `broker`, `port`, `client_id`, `username`, `source`, `default_node`, `exercise`, `geocodes`, `in_flight_max`, `packet_bytes_max`, `keep_alive_seconds`, `topic`
         "#);
     }
 }

@@ -29,7 +29,7 @@ pub use report::{Attempt, Step, StepReport, Words};
 use crate::bindings;
 use crate::district::Install;
 use crate::folder::BoundFiles;
-use crate::open::{OpenError, Parts};
+use crate::open::Parts;
 use trust::Standing;
 
 /// Who is named where the host acts by itself.
@@ -79,6 +79,8 @@ struct Walk<'a> {
     attestations: Attestations,
     rules: ChangeRules,
     evidence: Evidence,
+    /// What the backtest found, as bytes; empty before it.
+    report: Vec<u8>,
     expires: Option<Instant>,
     /// Two people broke the glass: crisis rules and backtest stand aside until it expires.
     broken_glass: bool,
@@ -115,6 +117,7 @@ impl Scene<'_> {
             attestations: Attestations::none(),
             rules,
             evidence,
+            report: Vec::new(),
             expires: candidate.expires,
             broken_glass: false,
         };
@@ -423,7 +426,10 @@ impl Walk<'_> {
         let Some(report) = report else {
             return Ok(Words::new("尚无可回测的事件", "there is nothing to test it on yet"));
         };
-        let digest = self.keep(&report).map_err(|error| Words::new(error.to_string(), error.to_string()))?;
+        let bytes = serde_json::to_vec(&report).expect("a report holds nothing that JSON cannot say");
+        let drafted = self.scene.parts.vault.draft(&bytes);
+        let digest = muster_kernel::Digest(drafted.map_err(|error| Words::new(error.to_string(), error.to_string()))?);
+        self.report = bytes;
         self.attempt.backtest = Some(digest);
         self.evidence.backtest = Some(report.summary(digest));
         let words = report.words();
@@ -468,16 +474,11 @@ impl Walk<'_> {
         ))
     }
 
-    fn keep(&self, report: &Report) -> Result<muster_kernel::Digest, OpenError> {
-        let bytes = serde_json::to_vec(report).expect("a report holds nothing that JSON cannot say");
-        Ok(muster_kernel::Digest(self.scene.parts.vault.put(&bytes)?))
-    }
-
     /// The exact bytes, before any entry can name them.
     fn store(&self) -> Result<Words, Refused> {
         let files = &self.candidate.files;
         let vault = &self.scene.parts.vault;
-        let kept = [&files.package.bytes, &files.settings_bytes, &files.attestations];
+        let kept = [&files.package.bytes, &files.settings_bytes, &files.attestations, &self.report];
         kept.into_iter()
             .filter(|bytes| !bytes.is_empty())
             .try_for_each(|bytes| vault.put(bytes).map(drop))
