@@ -12,6 +12,7 @@ fn root() -> PathBuf {
 fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
         ("muster-kernel", vec![]),
+        ("muster-outbox", vec!["muster-kernel"]),
         ("muster-packages", vec!["muster-kernel"]),
         ("muster-sandbox", vec!["muster-kernel"]),
         ("muster-store", vec![]),
