@@ -62,7 +62,8 @@ impl Channels {
         self.0.insert((recipient, channel), way);
     }
 
-    pub(crate) fn get(&self, recipient: &RecipientName, channel: &ChannelName) -> Option<Arc<dyn Channel>> {
+    /// A recipient's channel.
+    pub fn get(&self, recipient: &RecipientName, channel: &ChannelName) -> Option<Arc<dyn Channel>> {
         self.0.get(&(recipient.clone(), channel.clone())).cloned()
     }
 }

@@ -2,6 +2,8 @@
 //! between any two steps. It judges nothing by itself; the tests do.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+pub(crate) mod receiver;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_kernel::act::{Because, Notice, Party, Sentence};
