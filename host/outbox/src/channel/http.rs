@@ -1,6 +1,7 @@
 //! HTTP POST, and what its answers mean. One connection for one request: nothing is repeated behind our back, every
 //! address is judged when it is called, and redirects are never followed.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -28,6 +29,7 @@ pub(super) struct Http {
 pub(super) struct Answer {
     response: ureq::http::Response<ureq::Body>,
     to: String,
+    uri: Uri,
 }
 
 impl Http {
@@ -61,7 +63,8 @@ impl Http {
         let to = origin(url);
         let request = headers.iter().fold(self.agent.post(url), |request, (name, value)| request.header(*name, *value));
         let response = request.send(body).map_err(|error| Outcome::later(failure(&to, error)))?;
-        let answer = Answer { response, to };
+        let uri = url.parse().expect("an address that was called can be read");
+        let answer = Answer { response, to, uri };
         match answer.response.status().as_u16() {
             200..=299 => Ok(answer),
             status => Err(answer.refusal(status, now)),
@@ -74,10 +77,24 @@ impl Answer {
         self.response.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The body as text.
+    /// The body as text, as much of it as is read. What it echoes of our address is taken out: that can be secret.
     pub(super) fn text(mut self) -> Result<String, Outcome> {
-        let body = self.response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true).read_to_string();
-        body.map_err(|error| Outcome::later(failure(&self.to, error)))
+        let mut bytes = Vec::new();
+        let read = self.response.body_mut().as_reader().take(ANSWER_BYTES_MAX).read_to_end(&mut bytes);
+        match read {
+            Ok(_) => Ok(self.without_echo(&String::from_utf8_lossy(&bytes))),
+            Err(error) => Err(Outcome::later(failure(&self.to, error.into()))),
+        }
+    }
+
+    fn without_echo(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for echo in [self.uri.path_and_query().map(|both| both.as_str()), self.uri.query(), Some(self.uri.path())] {
+            if let Some(echo) = echo.filter(|echo| echo.len() > 1) {
+                text = text.replace(echo, "…");
+            }
+        }
+        text
     }
 
     /// What a status other than success means. Statuses that speak of the message itself end its way on this channel;
