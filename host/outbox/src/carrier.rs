@@ -129,7 +129,10 @@ struct Notes {
     heads: BTreeMap<DistrictId, u64>,
     ended: Vec<Ended>,
     asks: VecDeque<Ask>,
+    /// Deliveries are to stop. It stays so.
     stop: bool,
+    /// Nobody reads notes any more.
+    closed: bool,
 }
 
 #[derive(Default)]
@@ -148,15 +151,15 @@ impl Desk {
         self.bell.notify_one();
     }
 
-    /// Takes all notes; waits for one, at most so long.
-    fn take(&self, patience: Duration) -> Notes {
+    /// Takes all notes; waits for one, at most so long. Who knows that it is to stop is not woken by that again.
+    fn take(&self, patience: Duration, stopping: bool) -> Notes {
         let quiet = |notes: &mut Notes| {
-            !notes.stop && notes.heads.is_empty() && notes.ended.is_empty() && notes.asks.is_empty()
+            (stopping || !notes.stop) && notes.heads.is_empty() && notes.ended.is_empty() && notes.asks.is_empty()
         };
         let (mut notes, _) =
             self.bell.wait_timeout_while(self.lock(), patience, quiet).unwrap_or_else(PoisonError::into_inner);
         let stop = notes.stop;
-        Notes { stop, ..std::mem::take(&mut *notes) }
+        std::mem::replace(&mut *notes, Notes { stop, ..Notes::default() })
     }
 }
 
@@ -219,7 +222,11 @@ impl Carrier {
 
     fn ask<T>(&self, ask: impl FnOnce(SyncSender<T>) -> Ask) -> Result<T, CarrierError> {
         let (answer, reply) = sync_channel(1);
-        self.desk.leave(|notes| notes.asks.push_back(ask(answer)));
+        self.desk.leave(|notes| {
+            if !notes.closed {
+                notes.asks.push_back(ask(answer));
+            }
+        });
         reply.recv().map_err(|_| CarrierError::Stopped)
     }
 
@@ -255,12 +262,23 @@ struct Driver {
     desk: Arc<Desk>,
 }
 
+/// Whoever still waits for an answer hears that there is none, however the thread ended.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let mut notes = self.desk.lock();
+        notes.closed = true;
+        notes.asks.clear();
+    }
+}
+
 impl Driver {
     fn run(mut self) {
         let mut patience = Duration::ZERO;
         let mut flying = 0_usize;
+        let mut stopping = false;
         loop {
-            let notes = self.desk.take(patience);
+            let notes = self.desk.take(patience, stopping);
+            stopping = notes.stop;
             flying -= notes.ended.len();
             for (district, seq) in &notes.heads {
                 self.outbox.committed(district, *seq);
@@ -276,7 +294,7 @@ impl Driver {
                     return;
                 }
             }
-            if notes.stop {
+            if stopping {
                 if flying == 0 {
                     return;
                 }

@@ -96,7 +96,27 @@ fn converse(mut stream: &TcpStream, refuse: Option<(&str, &str)>) -> String {
 fn a_letter_has_its_identity_and_its_dots() {
     let (port, heard) = scripted(None);
     assert_eq!(send("\"loopback\"", port, "127.0.0.1", "none"), Outcome::Delivered);
-    insta::assert_snapshot!(heard.recv().expect("a conversation"), @"");
+    insta::assert_snapshot!(heard.recv().expect("a conversation"), @r#"
+    EHLO example.org
+    MAIL FROM:<muster@example.org>
+    RCPT TO:<duty@example.org>
+    RCPT TO:<deputy@example.org>
+    DATA
+    From: Muster <muster@example.org>
+    Subject: =?utf-8?b?44CQbm9ydGjjgJHlkbzlj6s=?=
+    Date: Mon, 19 Jul 2021 10:00:00 +0000
+    Message-ID: <north/42/3/desk@example.org>
+    To: duty@example.org, deputy@example.org
+    Importance: high
+    MIME-Version: 1.0
+    Content-Type: text/plain; charset=utf-8
+    Content-Transfer-Encoding: base64
+
+    5rC05L2N5LiK5rao44CCDQouDQrkuIDooYzlj6rmnInkuIDkuKrngrk=
+
+    .
+    QUIT
+    "#);
 }
 
 #[test]
@@ -105,21 +125,21 @@ fn what_a_mail_server_says_has_its_meaning() {
         let (port, _heard) = scripted(Some((command, answer)));
         said(send("\"loopback\"", port, "127.0.0.1", "none"), port)
     };
-    insta::assert_snapshot!(answer("RCPT", "550 no such user"), @"");
-    insta::assert_snapshot!(answer("RCPT", "450 greylisted, come again"), @"");
-    insta::assert_snapshot!(answer("MAIL", "530 authentication required"), @"");
-    insta::assert_snapshot!(answer("DATA", "421 closing"), @"");
-    insta::assert_snapshot!(answer("EHLO", "what?"), @"");
+    insta::assert_snapshot!(answer("RCPT", "550 no such user"), @"refused: the mail server 127.0.0.1:PORT answered 550: no such user");
+    insta::assert_snapshot!(answer("RCPT", "450 greylisted, come again"), @"later: the mail server 127.0.0.1:PORT answered 450: greylisted, come again");
+    insta::assert_snapshot!(answer("MAIL", "530 authentication required"), @"later: the mail server 127.0.0.1:PORT answered 530: authentication required");
+    insta::assert_snapshot!(answer("DATA", "421 closing"), @"later: the mail server 127.0.0.1:PORT answered 421: closing");
+    insta::assert_snapshot!(answer("EHLO", "what?"), @"later: the exchange with 127.0.0.1:PORT broke off: error Tag at: what?; it may have taken the message");
 }
 
 #[test]
 fn in_the_clear_it_goes_to_this_machine_only_and_elsewhere_encrypted_or_not_at_all() {
     let (port, heard) = scripted(None);
-    insta::assert_snapshot!(said(send("", port, "127.0.0.1", "none"), port), @"");
-    insta::assert_snapshot!(said(send("\"private\"", 25, "10.0.0.1", "none"), 25), @"");
+    insta::assert_snapshot!(said(send("", port, "127.0.0.1", "none"), port), @"later: 127.0.0.1:PORT is a loopback address, which is not allowed; if it is meant, put it into `allow_addresses`");
+    insta::assert_snapshot!(said(send("\"private\"", 25, "10.0.0.1", "none"), 25), @"later: 10.0.0.1:PORT has no secure connection to offer: mail in the clear goes to this machine only; write tls or starttls; check its certificate and the name in the address");
     assert!(heard.try_recv().is_err(), "nobody called");
     // A server that offers no STARTTLS hears nothing of the letter.
-    insta::assert_snapshot!(said(send("\"loopback\"", port, "127.0.0.1", "starttls"), port), @"");
+    insta::assert_snapshot!(said(send("\"loopback\"", port, "127.0.0.1", "starttls"), port), @"later: 127.0.0.1:PORT has no secure connection to offer: STARTTLS is not supported on this server; check its certificate and the name in the address");
     assert!(!heard.recv().expect("a conversation").contains("MAIL"));
 }
 
