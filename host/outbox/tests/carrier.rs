@@ -18,7 +18,7 @@ use support::receiver::{Receiver, Reply};
 use support::{View, entry, id, notice, plan};
 
 /// How long a test waits for what must come; it never decides anything but that it did not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Default)]
 struct Shared<T>(Arc<Mutex<T>>);

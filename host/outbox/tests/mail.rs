@@ -1,5 +1,4 @@
-//! E-mail over real sockets: a server that answers by script, and the real server `aiosmtpd` with STARTTLS offered or
-//! not.
+//! E-mail over real sockets: a server that answers by script, and the real server `aiosmtpd`.
 
 mod support;
 
@@ -93,7 +92,7 @@ fn converse(mut stream: &TcpStream, refuse: Option<(&str, &str)>) -> String {
 }
 
 #[test]
-fn a_letter_has_its_identity_and_its_dots() {
+fn a_letter_carries_its_identity() {
     let (port, heard) = scripted(None);
     assert_eq!(send("\"loopback\"", port, "127.0.0.1", "none"), Outcome::Delivered);
     insta::assert_snapshot!(heard.recv().expect("a conversation"), @r#"

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use muster_kernel::{Instant, Milliseconds};
 use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::http::uri::PathAndQuery;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -89,7 +90,7 @@ impl Answer {
 
     fn without_echo(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for echo in [self.uri.path_and_query().map(|both| both.as_str()), self.uri.query(), Some(self.uri.path())] {
+        for echo in [self.uri.path_and_query().map(PathAndQuery::as_str), self.uri.query(), Some(self.uri.path())] {
             if let Some(echo) = echo.filter(|echo| echo.len() > 1) {
                 text = text.replace(echo, "…");
             }
