@@ -130,13 +130,13 @@ fn a_step_of_a_ladder_may_name_the_way() {
 
 #[test]
 fn life_safety_goes_first_across_recipients_and_never_within_one() {
-    let mut text = String::from("limits.workers = 1\n");
-    for name in ["a", "b", "c"] {
-        text += &format!("[[recipient]]\nname = \"{name}\"\nlanguage = \"zh\"\n{}", webhook("hook"));
-    }
-    for (name, node) in [("a", "990101"), ("b", "990102"), ("c", "990103")] {
-        text += &format!("[[subscription]]\nrecipient = \"{name}\"\nfacts = [\"*\"]\ndistricts = [\"{node}\"]\n");
-    }
+    let recipient = |name| format!("[[recipient]]\nname = \"{name}\"\nlanguage = \"zh\"\n{}", webhook("hook"));
+    let subscription = |(name, district)| {
+        format!("[[subscription]]\nrecipient = \"{name}\"\nfacts = [\"*\"]\ndistricts = [\"{district}\"]\n")
+    };
+    let recipients: Vec<String> = ["a", "b", "c"].map(recipient).to_vec();
+    let subscriptions = [("a", "990101"), ("b", "990102"), ("c", "990103")].map(subscription).to_vec();
+    let text = ["limits.workers = 1\n".to_owned(), recipients.concat(), subscriptions.concat()].concat();
     let mut world = World::new(plan(&text));
     world.receiver(|_, _, _| Deed { seconds: 1, ..Deed::delivered() });
     world.commit("990101", vec![notice(None, "x"), notice(None, "y")]);

@@ -137,7 +137,7 @@ fn what_a_receiver_will_never_take_is_a_dead_letter_and_holds_up_nothing() {
     let seen: Vec<u64> = world.seen("desk").iter().map(|id| id.position.seq).collect();
     assert_eq!(seen, [1, 3]);
     let dead = id("north", 2, 0, "desk");
-    assert_eq!(world.letters("desk"), [dead.clone()]);
+    assert_eq!(world.letters("desk"), std::slice::from_ref(&dead));
     let failed = world.events.iter().find(|event| event.alarms()).expect("it is said");
     insta::assert_snapshot!(failed.sentence(Language::English), @"north/2/0/desk reached nobody by any channel, after 1 attempts; it is a dead letter: https://a.example answered 422: no. Tell the recipient another way, then replay or discard the letter");
     insta::assert_snapshot!(failed.sentence(Language::Chinese), @"north/2/0/desk 经所有渠道均未送达（共 1 次），已列为死信：https://a.example 返回 422：no。请以其他方式通知对方，再重发或作废该死信");
@@ -165,7 +165,7 @@ fn what_a_receiver_will_never_take_is_a_dead_letter_and_holds_up_nothing() {
     // It survives a restart, and is delivered when a person wants it.
     world.run(at(HOUR));
     world.restart();
-    assert_eq!(world.letters("desk"), [dead.clone()]);
+    assert_eq!(world.letters("desk"), std::slice::from_ref(&dead));
     let replay = Command::Replay { id: dead, by: "li".into() };
     let step = world.outbox.command(replay, world.now).expect("replayed");
     world.carry_out(step);
