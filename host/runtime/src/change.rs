@@ -271,6 +271,7 @@ impl Inner {
     }
 
     fn remember(&self, id: &DistrictId, attempt: Attempt) {
+        self.metrics.changed(&attempt);
         if let Some(refused) = attempt.refusal() {
             let (step, reason) = (refused.step.english(), refused.words.en.as_str());
             tracing::warn!(target: "muster::change", district = %id, role = %attempt.role, name = attempt.name, step, reason, "a policy was not let in");

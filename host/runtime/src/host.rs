@@ -19,6 +19,7 @@ use crate::change::ChangeError;
 use crate::clock::Clock;
 use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
+use crate::metrics::{Metrics, Standing};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
@@ -72,6 +73,7 @@ pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) clock: Arc<dyn Clock>,
     poisoned: Arc<AtomicBool>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) problems: Mutex<BTreeMap<DistrictId, String>>,
     pub(crate) attempts: Mutex<BTreeMap<DistrictId, VecDeque<Attempt>>>,
     stopping: AtomicBool,
@@ -136,6 +138,7 @@ impl Host {
         view_problem: Option<Degradation>,
     ) -> Result<Self, HostError> {
         let poisoned = Arc::new(AtomicBool::new(false));
+        let metrics = Arc::new(Metrics::new());
         let count = shard_count(options.shards, options.districts.len());
         let mut shards = Vec::with_capacity(count);
         let mut senders = Vec::with_capacity(count);
@@ -143,7 +146,8 @@ impl Host {
             let (sender, commands) = unbounded();
             let (journal, clock) = (Arc::clone(&parts.journal), Arc::clone(&options.clock));
             let view = keeper.as_ref().and_then(ViewKeeper::queue);
-            shards.push(Shard::new(commands, journal, clock, view, Arc::clone(&poisoned)));
+            let (poisoned, metrics) = (Arc::clone(&poisoned), Arc::clone(&metrics));
+            shards.push(Shard::new(commands, journal, clock, view, poisoned, metrics));
             senders.push(sender);
         }
         let mut seats = BTreeMap::new();
@@ -187,6 +191,7 @@ impl Host {
             parts,
             clock: Arc::clone(&options.clock),
             poisoned,
+            metrics,
             problems: Mutex::new(problems),
             attempts: Mutex::new(attempts),
             stopping: AtomicBool::new(false),
@@ -238,6 +243,26 @@ impl Host {
     /// # Errors
     /// When the event was not taken; it then left no trace.
     pub async fn submit(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
+        let taken = self.take(district, event).await;
+        if let Err(error) = &taken {
+            self.inner.metrics.refused(error);
+        }
+        taken
+    }
+
+    /// The host's counters, in the OpenMetrics text form.
+    pub async fn metrics(&self) -> String {
+        let mut standing = Standing::default();
+        for id in self.districts() {
+            if let Ok(status) = self.status(id.as_str(), false).await {
+                standing.districts.push((id.into_string(), status.seq, status.waiting, status.incidents));
+            }
+        }
+        standing.degraded = self.degradations().await.iter().map(Degradation::part).collect();
+        self.inner.metrics.text(&standing)
+    }
+
+    async fn take(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
         let named = DistrictId::from(district);
         // The wall: a drill never reaches the real district, and nothing real reaches a drill's.
         let target = if event.exercise && !is_exercise(&named) { exercise_of(&named) } else { named };

@@ -13,6 +13,7 @@ mod district;
 pub mod folder;
 mod host;
 pub mod lint;
+mod metrics;
 mod notary;
 mod open;
 pub mod output;

@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
 use crate::district::{Committed, District, Install, Outcome, is_exercise};
+use crate::metrics::Metrics;
 use crate::refusal::SubmitError;
 use crate::reload::Changes;
 use crate::view_keeper::Change;
@@ -119,6 +120,7 @@ pub(crate) struct Shard {
     clock: Arc<dyn Clock>,
     view: Option<Sender<Change>>,
     poisoned: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether an event is a person's act rather than one of a flood of signals.
@@ -133,9 +135,10 @@ impl Shard {
         clock: Arc<dyn Clock>,
         view: Option<Sender<Change>>,
         poisoned: Arc<AtomicBool>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (seats, awake, due) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { seats, awake, due, commands, journal, clock, view, poisoned }
+        Self { seats, awake, due, commands, journal, clock, view, poisoned, metrics }
     }
 
     /// Takes a district in, with what must take effect before anything else.
@@ -222,7 +225,7 @@ impl Shard {
         for id in turns {
             let Some(seat) = self.seats.get_mut(&id) else { continue };
             let work = seat.turn(self.clock.now());
-            work.hand_over(&self.journal, seat, &self.poisoned);
+            work.hand_over(&self.journal, seat, &self.poisoned, &self.metrics);
             let next = seat.district.state.next_due();
             if next != seat.due {
                 if let Some(before) = std::mem::replace(&mut seat.due, next) {
@@ -356,27 +359,31 @@ fn fuel_of(entries: &[Arc<Committed>]) -> u64 {
 
 impl Work {
     /// Gives the records to the journal; everything that may be said waits for them.
-    fn hand_over(self, journal: &Journal, seat: &Seat, poisoned: &Arc<AtomicBool>) {
+    fn hand_over(self, journal: &Journal, seat: &Seat, poisoned: &Arc<AtomicBool>, metrics: &Arc<Metrics>) {
         let Self { outcome, replies, answers } = self;
         if outcome.records.is_empty() && answers.is_empty() {
             return;
         }
         let committed = seat.mailbox.committed.clone();
         let poison = Arc::clone(poisoned);
+        let (metrics, decided) = (Arc::clone(metrics), std::time::Instant::now());
         let (receipts, entries) = (outcome.receipts, outcome.entries);
         let speak = move |durable: Result<(), AppendError>| {
             if let Err(error) = &durable {
                 poison.store(true, Ordering::SeqCst);
+                metrics.dropped(replies.len());
                 for (reply, _) in replies {
                     drop(reply.send(Err(SubmitError::Journal(error.clone()))));
                 }
                 return;
             }
+            metrics.committed(decided.elapsed());
             for (reply, place) in replies {
                 // The sender may have gone away; its event is durable all the same.
                 drop(reply.send(Ok(receipts[place].clone())));
             }
             for entry in entries {
+                metrics.durable(&entry.entry);
                 // Nobody may be listening.
                 drop(committed.send(entry));
             }

@@ -17,6 +17,7 @@ use crate::activation::is_in_crisis;
 use crate::clock::Clock;
 use crate::district::exercise_of;
 use crate::folder::Folder;
+use crate::metrics::Metrics;
 use crate::open::{OpenError, Parts};
 use crate::refusal::SubmitError;
 use crate::reload;
@@ -74,7 +75,9 @@ impl Stage {
         let poisoned = Arc::new(AtomicBool::new(false));
         let journal = Arc::clone(&parts.journal);
         let now = clock.now();
-        let mut shard = Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), Arc::clone(&poisoned));
+        let metrics = Arc::new(Metrics::new());
+        let mut shard =
+            Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), Arc::clone(&poisoned), metrics);
         let mut mailboxes = BTreeMap::new();
         for folder in folders {
             let opened = OpenedDistrict::open(&parts, folder, now)?;

@@ -51,6 +51,7 @@ pub fn router(host: Arc<Host>) -> Router {
         .route("/v1/districts/{district}/policies", get(policies::status))
         .route("/v1/districts/{district}/policies/{role}/history", get(policies::history))
         .route("/v1/backtests/{digest}", get(policies::backtest))
+        .route("/metrics", get(reads::metrics))
         .route("/healthz", get(reads::alive))
         .route("/readyz", get(reads::ready))
         .layer(middleware::from_fn(within_time));

@@ -254,3 +254,9 @@ pub(crate) async fn ready(State(host): State<Arc<Host>>) -> Response {
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({"ready": healthy}))).into_response()
 }
+
+/// `GET /metrics`: the host's counters, for Prometheus.
+pub(crate) async fn metrics(State(host): State<Arc<Host>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(axum::http::header::CONTENT_TYPE, kind)], host.metrics().await).into_response()
+}

@@ -1,0 +1,282 @@
+//! What is counted while the host runs, in the Prometheus form. Counting never decides, never waits and is never read back.
+//!
+//! Names follow the field: a prefix, what is counted, its unit, `_total` for what only grows. Labels are words of the
+//! contract and never a sender's text, so that nobody outside can make a series.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use muster_kernel::record::{Cause, Entry, Fact, Fallback};
+use muster_kernel::role::{Binding, Failure};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::activation::Attempt;
+use crate::refusal::SubmitError;
+
+/// Bounds of commit times in seconds: a good disk takes one millisecond, a sick one a second.
+const COMMIT_SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// Bounds of the fuel of one call: the limit of the reference profile is a million.
+const FUEL: [f64; 8] = [5e3, 1e4, 2.5e4, 5e4, 1e5, 2.5e5, 5e5, 1e6];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Evaluated {
+    role: &'static str,
+    binding: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRole {
+    role: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FellBack {
+    role: &'static str,
+    rung: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Changed {
+    role: &'static str,
+    mode: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDistrict {
+    district: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPart {
+    part: &'static str,
+}
+
+/// How a host stands at the moment of a scrape.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Standing {
+    /// Of each district: its newest entry, the events that wait for it and the incidents that are open.
+    pub(crate) districts: Vec<(String, u64, usize, usize)>,
+    /// Parts that do not work as they should, each as often as it is so.
+    pub(crate) degraded: Vec<&'static str>,
+}
+
+/// The host's counters.
+pub(crate) struct Metrics {
+    registry: Registry,
+    events: Family<Outcome, Counter>,
+    refused: Family<Outcome, Counter>,
+    dropped: Counter,
+    entries: Counter,
+    timers: Counter,
+    evaluations: Family<Evaluated, Counter>,
+    fuel: Family<OfRole, Histogram>,
+    fallbacks: Family<FellBack, Counter>,
+    demotions: Family<OfRole, Counter>,
+    changes: Family<Changed, Counter>,
+    commit: Histogram,
+    sequence: Family<OfDistrict, Gauge<u64, AtomicU64>>,
+    waiting: Family<OfDistrict, Gauge<u64, AtomicU64>>,
+    incidents: Family<OfDistrict, Gauge<u64, AtomicU64>>,
+    degraded: Family<OfPart, Gauge<u64, AtomicU64>>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let metrics = Self {
+            registry: Registry::with_prefix("muster"),
+            events: Family::default(),
+            refused: Family::default(),
+            dropped: Counter::default(),
+            entries: Counter::default(),
+            timers: Counter::default(),
+            evaluations: Family::default(),
+            fuel: Family::new_with_constructor(|| Histogram::new(FUEL)),
+            fallbacks: Family::default(),
+            demotions: Family::default(),
+            changes: Family::default(),
+            commit: Histogram::new(COMMIT_SECONDS),
+            sequence: Family::default(),
+            waiting: Family::default(),
+            incidents: Family::default(),
+            degraded: Family::default(),
+        };
+        metrics.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register("events", "Events that got a receipt, by what came of them", self.events.clone());
+        registry.register("events_refused", "Events that were not taken; they left no trace", self.refused.clone());
+        registry.register(
+            "events_dropped",
+            "Events that were taken in and whose sender got no receipt: the journal failed under them. Stays 0",
+            self.dropped.clone(),
+        );
+        registry.register("journal_entries", "Entries made durable", self.entries.clone());
+        registry.register("timers_fired", "Deadlines that passed and were decided on", self.timers.clone());
+        registry.register("policy_evaluations", "Calls of policies, by how they ended", self.evaluations.clone());
+        registry.register(
+            "policy_evaluation_fuel",
+            "Fuel of one call, of answers and failures alike",
+            self.fuel.clone(),
+        );
+        registry.register("policy_fallbacks", "Calls that another rung of the ladder answered", self.fallbacks.clone());
+        registry.register("policy_demotions", "Policies that lost their place by themselves", self.demotions.clone());
+        registry.register("policy_changes", "Attempts to bring a policy in", self.changes.clone());
+        registry.register_with_unit(
+            "journal_commit",
+            "From the end of a turn's decisions until they are durable",
+            Unit::Seconds,
+            self.commit.clone(),
+        );
+        registry.register("district_sequence", "Position of a district's newest entry", self.sequence.clone());
+        registry.register("district_events_waiting", "Events that wait for a district", self.waiting.clone());
+        registry.register("district_incidents_open", "Incidents that are open in a district", self.incidents.clone());
+        registry.register("degraded", "Parts that do not work as they should", self.degraded.clone());
+        self
+    }
+
+    /// Counts what entries say, once they are durable.
+    pub(crate) fn durable(&self, entry: &Entry) {
+        self.entries.inc();
+        match &entry.cause {
+            Cause::Event(_) => {
+                self.events.get_or_create(&Outcome { outcome: outcome_of(&entry.facts) }).inc();
+            }
+            Cause::Timer { .. } => _ = self.timers.inc(),
+            _ => {}
+        }
+        for call in &entry.calls {
+            let role = call.role.as_str();
+            let outcome = call.failure.map_or("answered", failure);
+            self.evaluations.get_or_create(&Evaluated { role, binding: binding(call.binding), outcome }).inc();
+            #[expect(clippy::cast_precision_loss, reason = "fuel is far below 2^52")]
+            self.fuel.get_or_create(&OfRole { role }).observe(call.fuel as f64);
+        }
+        for fact in &entry.facts {
+            match fact {
+                Fact::PolicyFailed { role, fallback, .. } => {
+                    let fell = FellBack { role: role.as_str(), rung: rung(*fallback) };
+                    self.fallbacks.get_or_create(&fell).inc();
+                }
+                Fact::PolicyDemoted { role, .. } => {
+                    self.demotions.get_or_create(&OfRole { role: role.as_str() }).inc();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// How long a turn's decisions took to become durable.
+    pub(crate) fn committed(&self, took: Duration) {
+        self.commit.observe(took.as_secs_f64());
+    }
+
+    /// Events whose journal failed under them.
+    pub(crate) fn dropped(&self, events: usize) {
+        self.dropped.inc_by(events as u64);
+    }
+
+    /// An event that was not taken.
+    pub(crate) fn refused(&self, error: &SubmitError) {
+        let outcome = match error {
+            SubmitError::UnknownDistrict(_) => "unknown_district",
+            SubmitError::UnknownPlace(_) => "unknown_place",
+            SubmitError::Busy { .. } => "busy",
+            SubmitError::LowSpace => "low_space",
+            SubmitError::NotExercise => "not_exercise",
+            SubmitError::Journal(_) => "journal_stopped",
+            SubmitError::Stopping => "stopping",
+        };
+        self.refused.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// An attempt to bring a policy in.
+    pub(crate) fn changed(&self, attempt: &Attempt) {
+        let outcome = match (attempt.refusal(), attempt.seq) {
+            (Some(_), _) => "refused",
+            (None, Some(_)) => "in_force",
+            (None, None) => "passed",
+        };
+        let changed = Changed { role: attempt.role.as_str(), mode: attempt.mode.as_str(), outcome };
+        self.changes.get_or_create(&changed).inc();
+    }
+
+    /// All of it in the OpenMetrics text form.
+    pub(crate) fn text(&self, standing: &Standing) -> String {
+        for (district, sequence, waiting, incidents) in &standing.districts {
+            let of = OfDistrict { district: district.clone() };
+            self.sequence.get_or_create(&of).set(*sequence);
+            self.waiting.get_or_create(&of).set(*waiting as u64);
+            self.incidents.get_or_create(&of).set(*incidents as u64);
+        }
+        self.degraded.clear();
+        for part in &standing.degraded {
+            self.degraded.get_or_create(&OfPart { part }).inc();
+        }
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            text.clear();
+            // A scrape that fails is better than one that says half.
+            write!(text, "# the counters cannot be said: {error}").expect("text takes every line");
+        }
+        text
+    }
+}
+
+fn outcome_of(facts: &[Fact]) -> &'static str {
+    let found = facts.iter().find_map(|fact| match fact {
+        Fact::EventDuplicate { .. } => Some("duplicate"),
+        Fact::EventRefused { .. } => Some("refused"),
+        _ => None,
+    });
+    found.unwrap_or("decided")
+}
+
+const fn binding(binding: Binding) -> &'static str {
+    match binding {
+        Binding::InForce => "in_force",
+        Binding::Candidate => "candidate",
+        Binding::LastKnownGood => "last_known_good",
+        Binding::Baseline => "baseline",
+        Binding::Former(_) => "former",
+    }
+}
+
+const fn failure(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Unbound => "unbound",
+        Failure::Trapped => "trapped",
+        Failure::OutOfFuel => "out_of_fuel",
+        Failure::TooSlow => "too_slow",
+        Failure::TooLarge => "too_large",
+        Failure::Denied => "denied",
+        Failure::Invalid => "invalid",
+        Failure::HostFault => "host_fault",
+    }
+}
+
+const fn rung(fallback: Fallback) -> &'static str {
+    match fallback {
+        Fallback::InForce => "in_force",
+        Fallback::LastKnownGood => "last_known_good",
+        Fallback::Baseline => "baseline",
+        Fallback::BuiltIn => "built_in",
+        Fallback::HumanQueue => "human_queue",
+        Fallback::Later => "later",
+    }
+}
