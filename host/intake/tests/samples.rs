@@ -63,7 +63,37 @@ fn a_strict_message_becomes_a_warning_at_every_node() {
 fn the_national_dialect_is_put_into_the_standards_words() {
     let events = events("national", &sample("china-12379.xml"), "2021-07-20T16:02:00+08:00", &Nothing);
     assert_eq!(events.len(), 1);
-    insta::assert_snapshot!(whole(&events[0]), @"");
+    insta::assert_snapshot!(whole(&events[0]), @r#"
+    warning.received at 990100 cap:99010041600000,99010041600000_20210720160100_0,2021-07-20T08:01:00.000Z/rainstorm/990100
+    source urn:org:cn:national:12379 subject Some("cap/99010041600000_20210720160100_0")
+    occurred 2021-07-20T08:01:00.000Z incident None
+    hazard = rainstorm
+    colour = red
+    expires = 2021-07-21T08:01:00.000Z
+    effective = 2021-07-20T08:01:00.000Z
+    urgency = Immediate
+    severity = Extreme
+    certainty = Observed
+    category.0 = Met
+    eventcode = 11B03
+    parameter.0.name = warningColour
+    parameter.0.value = Red
+    text = 云河市气象局发布暴雨红色预警[Ⅰ级/特别严重]
+    texts.zh-CN.event = 暴雨
+    texts.zh-CN.headline = 云河市气象局发布暴雨红色预警[Ⅰ级/特别严重]
+    texts.zh-CN.description = 过去3小时南区降水量已达100毫米以上,预计未来3小时仍将持续。
+    texts.zh-CN.instruction = 停止集会、停课、停业。
+    area.0.description = 云河市
+    area.0.geocode.0 = GB/T2260=990100000000
+    cap.reference = 99010041600000,99010041600000_20210720160100_0,2021-07-20T08:01:00.000Z
+    cap.version = 1.2
+    cap.dialect = 12379
+    cap.status = Actual
+    cap.msgtype = Alert
+    cap.scope = Public
+    cap.source = 云河市气象局
+    msgtype = alert
+    "#);
 }
 
 #[test]
