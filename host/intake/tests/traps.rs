@@ -45,6 +45,7 @@ fn declarations_and_entities_are_refused_before_anything_else() {
             "doctype"
         );
     }
+    insta::assert_snapshot!(refused("<contact>", "<contact><!- x -->"), @"line 29: not well-formed XML: `<!` begins neither a comment nor character data; send the message whole, with `&` and `<` escaped");
     insta::assert_snapshot!(refused("<contact>", "<contact>&own;"), @"alert/info/contact (line 29): a document type declaration or an entity (&own;) is never read; send the message without it");
     insta::assert_snapshot!(refused("<contact>", "<contact>&#0;"), @"alert/info/contact (line 29): not well-formed XML: `&#0;` stands for no letter; send the message whole, with `&` and `<` escaped");
 }
@@ -139,6 +140,22 @@ fn limits_are_named() {
 
 #[test]
 fn what_the_settings_do_not_know_is_refused_with_the_cure() {
+    // Codes of GB/T 35561 beyond the two that are known are the settings' to name.
+    let named = common::SOURCES
+        .replace("cap.dialect = \"12379\"", "cap.dialect = \"12379\"\nhazards = { \"GB/T35561:11X99\" = \"gale\" }");
+    let registry = common::registry(&named);
+    let muster_intake::Reader::Adapter(national) = &registry.find("national").expect("a source").reader else {
+        panic!()
+    };
+    let gale = text("china-12379.xml").replace("11B03", "11X99");
+    let moment = muster_intake::Moment { now: at("2021-07-20T16:02:00+08:00"), earlier: &Nothing };
+    let events: Vec<_> = national
+        .read(gale.as_bytes(), &moment)
+        .expect("events")
+        .into_iter()
+        .map(|item| item.expect("an event"))
+        .collect();
+    insta::assert_snapshot!(briefs(&events, &["hazard", "category.0", "texts.zh-CN.event"]), @"warning.received at 990100 cap:99010041600000,99010041600000_20210720160100_0,2021-07-20T08:01:00.000Z/gale/990100 hazard=gale category.0=Other texts.zh-CN.event=11X99");
     insta::assert_snapshot!(refused("<value>11B03</value>", "<value>11X99</value>"), @"alert/info: no hazard is known for `GB/T35561:11X99`, `暴雨`; add one of them to `hazards` of this source in muster.toml");
     let elsewhere = text("rainstorm-red.xml").replace("GB/T2260", "UGC");
     insta::assert_snapshot!(refusal("weather", elsewhere.as_bytes(), NOW), @"alert/info/area: no node is known for `UGC=990102`, `UGC=990103`; add it to `geocodes` of this source in muster.toml, or set `default_node`");

@@ -192,18 +192,21 @@ fn fill<'a>(tree: &mut Tree<'a>, bytes: &'a [u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Before anything else is read: neither a document type nor an entity may stand anywhere, not even in a comment.
+/// Before anything else is read: neither a document type nor an entity may stand anywhere, not even in a comment, and
+/// `<!` begins nothing but comments and character data.
 fn without_declarations(text: &str) -> Result<(), Refusal> {
     for (place, _) in text.match_indices("<!") {
-        let word = text[place + 2..].trim_start();
-        for declaration in ["DOCTYPE", "ENTITY", "ELEMENT", "ATTLIST", "NOTATION"] {
-            let found = word.get(..declaration.len()).is_some_and(|word| word.eq_ignore_ascii_case(declaration));
-            if found {
-                let line = Some(line_at(&text[..place]));
-                let reason = Reason::Doctype(format!("<!{declaration}"));
-                return Err(Refusal { place: Place { path: String::new(), line }, reason });
-            }
+        let behind = &text[place + 2..];
+        if behind.starts_with("--") || behind.starts_with("[CDATA[") {
+            continue;
         }
+        let word = behind.trim_start();
+        let declared = |name: &&&str| word.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name));
+        let declaration = ["DOCTYPE", "ENTITY", "ELEMENT", "ATTLIST", "NOTATION"].iter().find(declared);
+        let neither = || Reason::NotXml("`<!` begins neither a comment nor character data".into());
+        let reason = declaration.map_or_else(neither, |name| Reason::Doctype(format!("<!{name}")));
+        let line = Some(line_at(&text[..place]));
+        return Err(Refusal { place: Place { path: String::new(), line }, reason });
     }
     let illegal = text.char_indices().find(|(_, letter)| {
         matches!(letter, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')

@@ -84,12 +84,7 @@ impl Client {
     /// When the settings cannot be used: the error names field, reason and cure.
     pub fn new(name: &str, settings: &MqttSettings, password: Option<String>) -> Result<Self, SettingsError> {
         let topics = settings.topics(name)?;
-        Ok(Self {
-            settings: settings.clone(),
-            password,
-            topics,
-            counters: Arc::default(),
-        })
+        Ok(Self { settings: settings.clone(), password, topics, counters: Arc::default() })
     }
 
     /// What its topics say.
