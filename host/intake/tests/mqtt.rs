@@ -215,7 +215,9 @@ async fn a_broker_that_starts_anew_in_the_middle_loses_nothing() {
 
     let events = kept.events.lock().expect("kept").clone();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    events.iter().for_each(|id| *times.entry(id).or_default() += 1);
+    for id in &events {
+        *times.entry(id).or_default() += 1;
+    }
     let wanted: BTreeSet<String> = (0..READINGS).map(|number| format!("mqtt:city/990102/level#{number}")).collect();
     assert_eq!(times.keys().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>(), wanted);
     assert!(times.values().any(|times| *times > 1), "what was not acknowledged comes again, with the same id");

@@ -97,7 +97,9 @@ proptest! {
     ) {
         let (source, name) = SAMPLES[which];
         let mut bytes = sample(name);
-        changes.iter().for_each(|change| apply(&mut bytes, change));
+        for change in &changes {
+            apply(&mut bytes, change);
+        }
         let adapter = adapter(source);
         let mut ledger = Ledger::default();
         let moment = Moment { now: at("2021-07-19T22:00:00+08:00"), earlier: &ledger };

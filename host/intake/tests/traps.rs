@@ -129,9 +129,7 @@ fn limits_are_named() {
     insta::assert_snapshot!(refused("<instruction>", &format!("<instruction>{}", "x".repeat(300_000))), @"over the limit of 262144 bytes; send less at once");
     insta::assert_snapshot!(refused("<instruction>", &format!("<instruction>{}", "<a>".repeat(50))), @"alert/info/instruction/a/a/a/a/a (line 27): over the limit of 8 levels of elements; send less at once");
     insta::assert_snapshot!(refused("<instruction>", &format!("<instruction>{}", "&amp;".repeat(20_000))), @"alert/info/instruction (line 27): over the limit of 16384 tags and pieces of text; send less at once");
-    let many: String = (0..300)
-        .map(|code| format!("<geocode><valueName>GB/T2260</valueName><value>99{code:04}</value></geocode>"))
-        .collect();
+    let many = geocodes((0..300).map(|code| format!("99{code:04}")));
     insta::assert_snapshot!(refused("<geocode>", &format!("{many}<geocode>")), @"alert/info: over the limit of 128 hazards and nodes; send less at once");
     let long = format!("{}<geocode>", &many[..many.len() / 3]);
     let heavy = with("<geocode>", &long).replacen("<instruction>", &format!("<instruction>{}", "x".repeat(60_000)), 1);
@@ -189,16 +187,18 @@ fn the_same_message_again_has_the_same_ids_however_its_time_is_written() {
     assert_eq!(ids(&once), ids(&again));
 }
 
+fn geocodes(codes: impl Iterator<Item = String>) -> String {
+    let geocode = |code| format!("<geocode><valueName>GB/T2260</valueName><value>{code}</value></geocode>");
+    codes.map(geocode).collect::<Vec<_>>().concat()
+}
+
 /// An Alert, Update or Cancel about rain in the nodes named.
 fn message(number: u32, kind: &str, references: &[u32], nodes: &[&str], more: &str) -> String {
     let named = |number: &u32| format!("99,m{number},2021-07-19T21:{number:02}:00+08:00");
     let references = references.iter().map(named).collect::<Vec<_>>().join(" ");
     let references =
         if references.is_empty() { String::new() } else { format!("<references>{references}</references>") };
-    let geocodes: String = nodes
-        .iter()
-        .map(|node| format!("<geocode><valueName>GB/T2260</valueName><value>{node}</value></geocode>"))
-        .collect();
+    let geocodes = geocodes(nodes.iter().map(ToString::to_string));
     let urgency = if more == "Past" { "Past" } else { "Immediate" };
     let colour = if more.is_empty() || more == "Past" { "Red" } else { more };
     let info = if nodes.is_empty() {

@@ -37,11 +37,15 @@ impl Attributes {
     }
 
     fn instant(&mut self, key: &str, instant: Option<Instant>) {
-        instant.into_iter().for_each(|instant| self.add(key, Value::Instant(instant)));
+        if let Some(instant) = instant {
+            self.add(key, Value::Instant(instant));
+        }
     }
 
     fn optional(&mut self, key: &str, text: Option<&str>) {
-        text.into_iter().for_each(|text| self.text(key, text));
+        if let Some(text) = text {
+            self.text(key, text);
+        }
     }
 
     fn list<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {

@@ -148,6 +148,9 @@ struct China<'t, 'a> {
 
 impl<'a> China<'_, 'a> {
     /// Copies an element and what is in it; `name` in the standard's words.
+    ///
+    /// The name of the parent is looked up and must not become an argument beside `name`: optimised by LLVM 22 (rustc 1.95
+    /// to 1.97, pass `ipsccp`) such a recursion gets the first call's value at every depth.
     fn copy(&mut self, at: usize, name: &'a str) {
         let line = self.tree.at(at).line;
         let children: Vec<usize> = self.tree.children(at).filter(|child| self.is_kept(*child)).collect();
@@ -175,7 +178,9 @@ impl<'a> China<'_, 'a> {
             }
             self.copy(child, child_name);
         }
-        added.into_iter().for_each(|add| self.add(at, add));
+        for add in added {
+            self.add(at, add);
+        }
         self.fresh.close();
     }
 
@@ -242,7 +247,7 @@ impl<'a> China<'_, 'a> {
         let (line, text) = (self.tree.at(at).line, self.tree.at(at).text.clone());
         match (self.tree.parent_name(at), name) {
             ("alert", "sent") | ("info", "effective" | "onset" | "expires") => {
-                self.fresh.leaf(name, with_t(text), line)
+                self.fresh.leaf(name, with_t(text), line);
             }
             ("alert", "references") => self.fresh.leaf(name, times_with_t(&text), line),
             ("info", "eventCode") => self.pair(name, EVENT_CODES, text, line),

@@ -67,12 +67,12 @@ impl Meaning<'_> {
     fn cancel(&self) -> Result<Vec<Event>, Refusal> {
         let before = self.before();
         if !before.any_known {
-            return Err(self.unknown(&before));
+            return Err(Self::unknown(&before));
         }
         if before.standing.is_empty() {
             return self.kept_as("superseded-before");
         }
-        self.bounded(
+        Self::bounded(
             before.standing.iter().map(|(of, covered)| self.taken_back(covered, of, &before, "cancelled", None)),
         )
     }
@@ -99,7 +99,7 @@ impl Meaning<'_> {
         }
         let is_update = self.alert.message_type == MessageType::Update;
         if is_update && live.is_empty() && !over.is_empty() && !before.any_known {
-            return Err(self.unknown(&before));
+            return Err(Self::unknown(&before));
         }
         let in_force: BTreeSet<&Covered> = live.iter().map(|(covered, _)| *covered).collect();
         let gone = before.standing.iter().filter(|(_, covered)| is_update && !in_force.contains(covered));
@@ -115,7 +115,7 @@ impl Meaning<'_> {
         });
         let live = live.iter().map(|(covered, group)| self.in_force(covered, group, &before, &groups));
         let lapsed = lapsed.iter().map(|(covered, group)| self.lapsed(covered, group, &before, &groups));
-        let events = self.bounded(live.chain(gone).chain(lapsed))?;
+        let events = Self::bounded(live.chain(gone).chain(lapsed))?;
         // It names nothing, or it is over and there is nothing to take back.
         if events.is_empty() { self.kept_as("changes-nothing") } else { Ok(events) }
     }
@@ -198,7 +198,7 @@ impl Meaning<'_> {
         attributes.text("reason", reason);
         attributes.texts(self.alert.infos.iter());
         self.about(&mut attributes, &self.before());
-        self.bounded([self.event(kind, None, attributes)].into_iter())
+        Self::bounded([self.event(kind, None, attributes)].into_iter())
     }
 
     fn known(&self, reference: &Reference) -> Option<Known> {
@@ -226,7 +226,7 @@ impl Meaning<'_> {
         before
     }
 
-    fn unknown(&self, before: &Before) -> Refusal {
+    fn unknown(before: &Before) -> Refusal {
         let shown: Vec<String> = before.unknown.iter().take(4).map(ToString::to_string).collect();
         Refusal::at("alert/references", Reason::UnknownReferences(shown.join(" ")))
     }
@@ -256,7 +256,7 @@ impl Meaning<'_> {
     }
 
     /// The events, as long as they stay within bounds: a short message may be meant for many nodes.
-    fn bounded(&self, events: impl Iterator<Item = Event>) -> Result<Vec<Event>, Refusal> {
+    fn bounded(events: impl Iterator<Item = Event>) -> Result<Vec<Event>, Refusal> {
         let too_large = |what, limit| Refusal::at("alert", Reason::TooLarge { what, limit });
         let (mut taken, mut ids, mut bytes) = (Vec::new(), BTreeSet::new(), 0_usize);
         for event in events {

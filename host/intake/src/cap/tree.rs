@@ -239,8 +239,8 @@ impl<'a> Walk<'a> {
     fn advance(&mut self, position: u64) {
         let position = usize::try_from(position).unwrap_or(usize::MAX).min(self.text.len());
         if let Some(passed) = self.text.as_bytes().get(self.seen..position) {
-            let lines = passed.iter().filter(|byte| **byte == b'\n').count();
-            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+            let lines = passed.iter().fold(0_u32, |lines, byte| lines.saturating_add(u32::from(*byte == b'\n')));
+            self.line = self.line.saturating_add(lines);
             self.seen = position;
         }
     }

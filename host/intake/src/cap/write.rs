@@ -67,11 +67,15 @@ impl<'a> Write<'a> {
     }
 
     fn optional(&mut self, name: &'a str, text: Option<&'a Text<'_>>) {
-        text.into_iter().for_each(|text| self.text(name, text));
+        if let Some(text) = text {
+            self.text(name, text);
+        }
     }
 
     fn shown(&mut self, name: &'a str, value: Option<impl Display>) {
-        value.into_iter().for_each(|value| self.tree.leaf(name, value.to_string(), 0));
+        if let Some(value) = value {
+            self.tree.leaf(name, value.to_string(), 0);
+        }
     }
 
     fn pairs(&mut self, name: &'a str, pairs: &'a [Pair<'_>]) {
@@ -146,12 +150,12 @@ fn element(tree: &Tree<'_>, at: usize, depth: usize, text: &mut String) {
     let namespace = if at == 0 { format!(" xmlns=\"{}\"", tree.namespace) } else { String::new() };
     let mut children = tree.children(at).peekable();
     if children.peek().is_some() {
-        text.push_str(&format!("{inset}<{name}{namespace}>\n"));
+        text.extend([&inset, "<", name, &namespace, ">\n"]);
         children.for_each(|child| element(tree, child, depth + 1, text));
-        text.push_str(&format!("{inset}</{name}>\n"));
+        text.extend([&inset, "</", name, ">\n"]);
     } else {
         // A carriage return would be read as a new line.
         let content = escape(&*tree.at(at).text).replace('\r', "&#13;");
-        text.push_str(&format!("{inset}<{name}{namespace}>{content}</{name}>\n"));
+        text.extend([&inset, "<", name, &namespace, ">", &content, "</", name, ">\n"]);
     }
 }

@@ -31,7 +31,7 @@ struct Topic {
 /// The topics of a broker and what their payloads say.
 #[derive(Debug, Clone)]
 pub struct Topics {
-    topics: Vec<Topic>,
+    known: Vec<Topic>,
     source: String,
     exercise: bool,
     places: Places,
@@ -39,7 +39,7 @@ pub struct Topics {
 
 impl Topics {
     pub(super) fn new(check: &Check<'_>, settings: &MqttSettings, places: Places) -> Result<Self, SettingsError> {
-        let topics = settings.topic.iter().enumerate().map(|(number, topic)| {
+        let known = settings.topic.iter().enumerate().map(|(number, topic)| {
             let field = format!("topic[{number}]");
             let levels = levels(&topic.pattern).map_err(|reason| {
                 let cure =
@@ -49,13 +49,13 @@ impl Topics {
             topic.mapping.check(check, &format!("{field}.mapping"))?;
             Ok(Topic { levels, mapping: topic.mapping.clone() })
         });
-        let topics = topics.collect::<Result<_, SettingsError>>()?;
-        Ok(Self { topics, source: settings.source.clone(), exercise: settings.exercise, places })
+        let known = known.collect::<Result<_, SettingsError>>()?;
+        Ok(Self { known, source: settings.source.clone(), exercise: settings.exercise, places })
     }
 
     /// What the broker is asked for: each pattern with `+` for its named parts.
     pub fn filters(&self) -> impl Iterator<Item = String> + '_ {
-        self.topics.iter().map(|topic| {
+        self.known.iter().map(|topic| {
             let levels = topic.levels.iter().map(|level| match level {
                 Level::Fixed(word) => word.as_str(),
                 Level::Named(_) => "+",
@@ -78,7 +78,7 @@ impl Topics {
         if topic.len() > TOPIC_BYTES_MAX {
             return Err(Refusal::whole(Reason::TooLarge { what: "bytes of a topic", limit: TOPIC_BYTES_MAX }));
         }
-        let found = self.topics.iter().find_map(|known| Some((known, parts(&known.levels, topic)?)));
+        let found = self.known.iter().find_map(|known| Some((known, parts(&known.levels, topic)?)));
         let Some((known, mut values)) = found else {
             let found = crate::refusal::quote(topic);
             return Err(Refusal::whole(Reason::NotThis { found, wanted: "a topic of the settings" }));

@@ -116,7 +116,9 @@ pub fn refusal(source: &str, bytes: &[u8], now: &str) -> Refusal {
 /// Reads a message and remembers what it put out.
 pub fn take(ledger: &mut Ledger, source: &str, bytes: &[u8], now: &str) -> Vec<Event> {
     let events = events(source, bytes, now, ledger);
-    events.iter().for_each(|event| ledger.remember(event));
+    for event in &events {
+        ledger.remember(event);
+    }
     events
 }
 
