@@ -22,10 +22,10 @@ use crate::district::{Committed, District, exercise_of, is_exercise};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
-use crate::refusal::{QueryError, SubmitError};
+use crate::refusal::{Permission, QueryError, SubmitError};
 use crate::reload::FolderWatch;
 use crate::seats::OpenedDistrict;
-use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::status::{DistrictStatus, Loaded, status_of};
 use crate::view_keeper::ViewKeeper;
 use crate::workshop::Workshop;
@@ -228,6 +228,11 @@ impl Host {
         self.inner.seats.keys().filter(|id| !is_exercise(id)).cloned().collect()
     }
 
+    /// Whether the host serves a district, or its drills, under this name.
+    pub fn serves(&self, district: &str) -> bool {
+        self.inner.seats.contains_key(&DistrictId::from(district))
+    }
+
     /// Whether the journal takes entries.
     pub fn is_healthy(&self) -> bool {
         !self.inner.poisoned.load(Ordering::SeqCst) && !self.inner.stopping.load(Ordering::SeqCst)
@@ -238,6 +243,19 @@ impl Host {
     /// # Errors
     /// When the event was not taken; it then left no trace.
     pub async fn submit(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
+        self.submit_if(district, event, None).await
+    }
+
+    /// The same, if the district's state says just before that the sender may.
+    ///
+    /// # Errors
+    /// When the event was not taken; it then left no trace.
+    pub async fn submit_if(
+        &self,
+        district: &str,
+        event: Event,
+        permission: Option<Permission>,
+    ) -> Result<Receipt, SubmitError> {
         let named = DistrictId::from(district);
         // The wall: a drill never reaches the real district, and nothing real reaches a drill's.
         let target = if event.exercise && !is_exercise(&named) { exercise_of(&named) } else { named };
@@ -249,7 +267,8 @@ impl Host {
         let (reply, told) = oneshot::channel();
         let counter = if shard::is_act(&event) { &seat.mailbox.acts } else { &seat.mailbox.signals };
         counter.fetch_add(1, Ordering::Relaxed);
-        let message = Message { district: id.clone(), command: Command::Submit { event, reply } };
+        let message =
+            Message { district: id.clone(), command: Command::Submit(Submission { event, reply, permission }) };
         self.inner.shards[seat.shard].send(message).map_err(|_| SubmitError::Stopping)?;
         told.await.unwrap_or(Err(SubmitError::Stopping))
     }
