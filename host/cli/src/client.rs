@@ -64,12 +64,7 @@ impl Client {
         format!("{}/v1{path}", self.server)
     }
 
-    fn send_as(
-        &self,
-        path: &str,
-        content: &str,
-        body: &Json,
-    ) -> anyhow::Result<Result<Response<Body>, ureq::Error>> {
+    fn send_as(&self, path: &str, content: &str, body: &Json) -> anyhow::Result<Result<Response<Body>, ureq::Error>> {
         let mut request = self.agent()?.post(self.address(path)).content_type(content);
         if let Some(header) = self.authorization()? {
             request = request.header("authorization", header);

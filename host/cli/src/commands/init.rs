@@ -25,7 +25,10 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<ExitCode> {
     let token = folder.join(FIRST_TOKEN);
     first_token(&data, &token)?;
     let settings = folder.join(FILE);
-    say!("{} is ready: settings, a district to start from, and the first token, which holds for 24 hours.", folder.display());
+    say!(
+        "{} is ready: settings, a district to start from, and the first token, which holds for 24 hours.",
+        folder.display()
+    );
     say!("Next:");
     say!("  muster check {}", settings.display());
     say!("  muster serve --config {}", settings.display());

@@ -44,7 +44,7 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     let configuration = Configuration::of(&serve, |name| std::env::var(name).ok())?;
     super::serve::check_tls(&configuration, RealClock.now())?;
     if let Some(trust) = &configuration.trust {
-        muster_packages::Trust::read(trust).with_context(|| trust.display().to_string())?;
+        super::keys::trust(trust)?;
     }
     let mut fine = true;
     for folder in &configuration.districts {

@@ -47,9 +47,10 @@ fn loudly(words: &Words) {
 
 async fn listen(configuration: &Configuration, host: Arc<Host>) -> anyhow::Result<()> {
     let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
-    let tls = configuration.settings.tls.clone().map(|settings| {
-        TlsKeeper::start(settings, &System, Arc::new(DefaultTimeProvider), host.now()).map(Arc::new)
-    });
+    let tls =
+        configuration.settings.tls.clone().map(|settings| {
+            TlsKeeper::start(settings, &System, Arc::new(DefaultTimeProvider), host.now()).map(Arc::new)
+        });
     let tls = tls.transpose()?;
     let mut warnings = gate.warnings();
     match gate.listening(configuration.listen, host.now()) {

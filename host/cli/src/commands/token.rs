@@ -16,7 +16,10 @@ pub(crate) fn run(client: &Client, token: &Token, output: Output) -> anyhow::Res
     match token {
         Token::Bootstrap { data, to } => {
             super::init::first_token(data, to)?;
-            say!("{}: the first token, for an operator; it holds for 24 hours and ends when it issues another", to.display());
+            say!(
+                "{}: the first token, for an operator; it holds for 24 hours and ends when it issues another",
+                to.display()
+            );
         }
         Token::Issue(wanted) => issue(client, wanted, output)?,
         Token::List => list(client, output)?,

@@ -96,7 +96,9 @@ impl Configuration {
         let data = serve.data.clone().or(environment.path("MUSTER_DATA")).or(read.data);
         let listen = serve.listen.map_or_else(|| environment.read("MUSTER_LISTEN"), |listen| Ok(Some(listen)))?;
         let number = |flag: Option<u64>, name: &str, of_file: Option<u64>, otherwise: u64| {
-            anyhow::Ok(flag.map_or_else(|| environment.read(name), |given| Ok(Some(given)))?.or(of_file).unwrap_or(otherwise))
+            anyhow::Ok(
+                flag.map_or_else(|| environment.read(name), |given| Ok(Some(given)))?.or(of_file).unwrap_or(otherwise),
+            )
         };
         let segment = number(serve.segment_mebibytes, "MUSTER_SEGMENT_MEBIBYTES", read.segment_mebibytes, 64)?;
         ensure!((1..=1_024).contains(&segment), "`segment_mebibytes` is {segment}; 1 to 1024 are allowed");
