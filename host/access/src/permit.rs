@@ -159,6 +159,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the tree of the district could have changed the verdict. False: it is refused whatever the tree says.
+    pub const fn depends_on_tree(&self) -> bool {
+        matches!(self, Self::TargetWithoutNode(..) | Self::OutsideNode { .. } | Self::AboveTier(..))
+    }
+
     /// What is missing and how to get it, for people.
     pub fn words(&self) -> Words {
         match self {

@@ -1,12 +1,15 @@
 //! What can be asked on the command line.
 
+mod serve;
+mod token;
 mod trust;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use serve::Serve;
+pub(crate) use token::{IssueToken, Token};
 pub(crate) use trust::{Approve, Certify, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
 
 /// Muster: policies decide close to the street, the host holds the ceiling, the journal keeps it all.
@@ -19,6 +22,12 @@ pub(crate) struct Arguments {
     /// The running host to talk to
     #[arg(long, global = true, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7310")]
     pub(crate) server: String,
+    /// A file with the token to show; or the variable `MUSTER_TOKEN` holds the token itself
+    #[arg(long, global = true, env = "MUSTER_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates (PEM) of those who may vouch for the host; without it, those that this machine believes
+    #[arg(long, global = true, env = "MUSTER_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Write logs as JSON
     #[arg(long, global = true)]
     pub(crate) log_json: bool,
@@ -37,8 +46,16 @@ pub(crate) enum Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write settings, a district to start from, and the first token, into a new folder
+    Init {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Run a host
     Serve(Serve),
+    /// Tokens of a running host: issue, list, revoke; and the first one
+    #[command(subcommand)]
+    Token(Token),
     /// Send `CloudEvents` to a running host and print their receipts
     Send(Send),
     /// What is happening: list incidents, or show one
@@ -115,7 +132,7 @@ pub(crate) enum Command {
     Build(Build),
     /// Show what a package is
     Inspect(Inspect),
-    /// Check a district's folder
+    /// Check a host's settings with all that they name, or one district's folder
     Check(Check),
     /// Make a signing key: a secret file for its holder, and the lines that name it in a trust file
     Keygen(Keygen),
@@ -131,34 +148,6 @@ pub(crate) enum Command {
     Certify(Certify),
     /// Say whether a package may be used, by a trust file, and why not
     VerifyPackage(VerifyPackage),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// Where journal, view and vault are kept
-    #[arg(long)]
-    pub(crate) data: PathBuf,
-    /// A district's folder; may be given several times
-    #[arg(long = "district", value_name = "DIR", required = true)]
-    pub(crate) folders: Vec<PathBuf>,
-    /// Where to listen
-    #[arg(long, default_value = "127.0.0.1:7310")]
-    pub(crate) listen: SocketAddr,
-    /// Listen beyond this machine although there is no authentication yet
-    #[arg(long)]
-    pub(crate) insecure_listen: bool,
-    /// Whose signatures count for packages; without it, the host runs under the development profile
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-    /// Threads that decide; 0 is one less than the machine has cores
-    #[arg(long, default_value_t = 0)]
-    pub(crate) shards: usize,
-    /// Size of a journal segment in MiB; each is given its whole room on the disk when it is begun
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_024))]
-    pub(crate) segment_mebibytes: u64,
-    /// Below so many MiB of free disk, signals are refused while acts of people are still taken
-    #[arg(long, default_value_t = 256)]
-    pub(crate) low_space_mebibytes: u64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -441,8 +430,9 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The district's folder
-    pub(crate) folder: PathBuf,
+    /// A `muster.toml`, or a district's folder; without it, the `muster.toml` here
+    #[arg(default_value = crate::configuration::FILE)]
+    pub(crate) what: PathBuf,
     /// Language of the text
     #[arg(long, value_enum)]
     pub(crate) lang: Option<Lang>,

@@ -3,6 +3,7 @@
 mod arguments;
 mod client;
 mod commands;
+mod configuration;
 mod load;
 mod timeline;
 
@@ -38,9 +39,11 @@ fn trace(arguments: &Arguments) {
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let output = arguments.output;
-    let client = client::Client::new(&arguments.server);
+    let client = client::Client::new(&arguments.server, arguments.token_file, arguments.ca);
     match arguments.command {
-        Command::Serve(serve) => commands::serve::run(serve),
+        Command::Init { folder } => commands::init::run(&folder),
+        Command::Serve(serve) => commands::serve::run(&serve),
+        Command::Token(token) => commands::token::run(&client, &token, output),
         Command::Send(send) => commands::send::run(&client, &send, output),
         Command::Incident(incident) => commands::query::incident(&client, &incident, output),
         Command::Show(show) => commands::query::show(&client, &show, output),

@@ -23,10 +23,10 @@ use crate::metrics::{Metrics, Standing};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
-use crate::refusal::{QueryError, SubmitError};
+use crate::refusal::{Permission, QueryError, SubmitError};
 use crate::reload::FolderWatch;
 use crate::seats::OpenedDistrict;
-use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::status::{DistrictStatus, Loaded, status_of};
 use crate::view_keeper::ViewKeeper;
 use crate::workshop::Workshop;
@@ -233,6 +233,11 @@ impl Host {
         self.inner.seats.keys().filter(|id| !is_exercise(id)).cloned().collect()
     }
 
+    /// Whether the host serves a district, or its drills, under this name.
+    pub fn serves(&self, district: &str) -> bool {
+        self.inner.seats.contains_key(&DistrictId::from(district))
+    }
+
     /// Whether the journal takes entries.
     pub fn is_healthy(&self) -> bool {
         !self.inner.poisoned.load(Ordering::SeqCst) && !self.inner.stopping.load(Ordering::SeqCst)
@@ -243,7 +248,20 @@ impl Host {
     /// # Errors
     /// When the event was not taken; it then left no trace.
     pub async fn submit(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
-        let taken = self.take(district, event).await;
+        self.submit_if(district, event, None).await
+    }
+
+    /// The same, if the district's state says just before that the sender may.
+    ///
+    /// # Errors
+    /// When the event was not taken; it then left no trace.
+    pub async fn submit_if(
+        &self,
+        district: &str,
+        event: Event,
+        permission: Option<Permission>,
+    ) -> Result<Receipt, SubmitError> {
+        let taken = self.take(district, event, permission).await;
         if let Err(error) = &taken {
             self.inner.metrics.refused(error);
         }
@@ -262,7 +280,12 @@ impl Host {
         self.inner.metrics.text(&standing)
     }
 
-    async fn take(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
+    async fn take(
+        &self,
+        district: &str,
+        event: Event,
+        permission: Option<Permission>,
+    ) -> Result<Receipt, SubmitError> {
         let named = DistrictId::from(district);
         // The wall: a drill never reaches the real district, and nothing real reaches a drill's.
         let target = if event.exercise && !is_exercise(&named) { exercise_of(&named) } else { named };
@@ -274,7 +297,8 @@ impl Host {
         let (reply, told) = oneshot::channel();
         let counter = if shard::is_act(&event) { &seat.mailbox.acts } else { &seat.mailbox.signals };
         counter.fetch_add(1, Ordering::Relaxed);
-        let message = Message { district: id.clone(), command: Command::Submit { event, reply } };
+        let message =
+            Message { district: id.clone(), command: Command::Submit(Submission { event, reply, permission }) };
         self.inner.shards[seat.shard].send(message).map_err(|_| SubmitError::Stopping)?;
         told.await.unwrap_or(Err(SubmitError::Stopping))
     }

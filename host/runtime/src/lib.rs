@@ -36,6 +36,6 @@ pub use district::{Committed, exercise_of, is_exercise};
 pub use host::{Host, HostError, HostOptions};
 pub use open::OpenError;
 pub use past::AsOf;
-pub use refusal::{QueryError, SubmitError};
+pub use refusal::{NotPermitted, Permission, QueryError, SubmitError};
 pub use status::{DistrictStatus, PolicyStatus};
 pub use workshop::Workshop;

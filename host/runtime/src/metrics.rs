@@ -199,6 +199,7 @@ impl Metrics {
             SubmitError::Busy { .. } => "busy",
             SubmitError::LowSpace => "low_space",
             SubmitError::NotExercise => "not_exercise",
+            SubmitError::NotPermitted(_) => "not_permitted",
             SubmitError::Journal(_) => "journal_stopped",
             SubmitError::Stopping => "stopping",
         };

@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::clock::Clock;
 use crate::district::{Committed, District, Install, Outcome, is_exercise};
 use crate::metrics::Metrics;
-use crate::refusal::SubmitError;
+use crate::refusal::{Permission, SubmitError};
 use crate::reload::Changes;
 use crate::view_keeper::Change;
 
@@ -43,10 +43,7 @@ type Answer = Box<dyn FnOnce() + Send>;
 
 /// What can reach a district.
 pub(crate) enum Command {
-    Submit {
-        event: Event,
-        reply: oneshot::Sender<Result<Receipt, SubmitError>>,
-    },
+    Submit(Submission),
     Query(Question),
     Charter {
         charter: Box<Charter>,
@@ -62,6 +59,14 @@ pub(crate) enum Command {
         told: Option<oneshot::Sender<u64>>,
     },
     Stop,
+}
+
+/// An event that waits to be decided.
+pub(crate) struct Submission {
+    pub(crate) event: Event,
+    pub(crate) reply: oneshot::Sender<Result<Receipt, SubmitError>>,
+    /// Asked before the event is decided, where only the state can tell whether its sender may.
+    pub(crate) permission: Option<Permission>,
 }
 
 impl Command {
@@ -98,8 +103,8 @@ impl Mailbox {
 struct Seat {
     district: District,
     mailbox: Arc<Mailbox>,
-    acts: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
-    signals: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
+    acts: VecDeque<Submission>,
+    signals: VecDeque<Submission>,
     others: VecDeque<Command>,
     /// What a drill's district begins with, once its first event comes. `None`: it has begun, or is a real district.
     begins_with: Option<Vec<Command>>,
@@ -209,8 +214,8 @@ impl Shard {
             self.awake.insert(message.district);
         }
         match message.command {
-            Command::Submit { event, reply } if is_act(&event) => seat.acts.push_back((event, reply)),
-            Command::Submit { event, reply } => seat.signals.push_back((event, reply)),
+            Command::Submit(submission) if is_act(&submission.event) => seat.acts.push_back(submission),
+            Command::Submit(submission) => seat.signals.push_back(submission),
             Command::Stop => return true,
             other => seat.others.push_back(other),
         }
@@ -291,9 +296,13 @@ impl Seat {
             self.other(now, command, &mut work);
         }
         for _ in 0..TURN_MAX {
-            let Some((event, reply)) = self.next_event() else { break };
+            let Some(Submission { event, reply, permission }) = self.next_event() else { break };
             for command in self.begins_with.take().into_iter().flatten() {
                 self.other(now, command, &mut work);
+            }
+            if let Some(refused) = permission.and_then(|ask| ask(&self.district.state).err()) {
+                work.answers.push(Box::new(move || drop(reply.send(Err(SubmitError::NotPermitted(refused))))));
+                continue;
             }
             let decided = work.outcome.entries.len();
             self.district.event(now, event, &mut work.outcome);
@@ -308,7 +317,7 @@ impl Seat {
         work
     }
 
-    fn next_event(&mut self) -> Option<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)> {
+    fn next_event(&mut self) -> Option<Submission> {
         if let Some(act) = self.acts.pop_front() {
             self.mailbox.acts.fetch_sub(1, Ordering::Relaxed);
             return Some(act);
@@ -346,7 +355,7 @@ impl Seat {
                 work.answers.extend(told.map(|told| Box::new(move || _ = told.send(seq)) as Answer));
             }
             // Sorted elsewhere.
-            Command::Submit { .. } | Command::Stop => {}
+            Command::Submit(_) | Command::Stop => {}
         }
     }
 }

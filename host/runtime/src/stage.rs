@@ -22,7 +22,7 @@ use crate::open::{OpenError, Parts};
 use crate::refusal::SubmitError;
 use crate::reload;
 use crate::seats::OpenedDistrict;
-use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::verify::Verifier;
 use crate::view_keeper::{Change, Keeper};
 use crate::workshop::Workshop;
@@ -103,7 +103,7 @@ impl Stage {
         let counter = if shard::is_act(&event) { &mailbox.acts } else { &mailbox.signals };
         counter.fetch_add(1, Ordering::Relaxed);
         let (reply, told) = oneshot::channel();
-        let command = Command::Submit { event, reply };
+        let command = Command::Submit(Submission { event, reply, permission: None });
         self.queue.send(Message { district, command }).map_err(|_| SubmitError::Stopping)?;
         Ok(told)
     }

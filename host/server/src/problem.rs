@@ -2,10 +2,12 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use muster_access::UNAUTHENTICATED;
+use muster_access::guard::Throttled;
 use muster_runtime::activation::Attempt;
 use muster_runtime::change::ChangeError;
 use muster_runtime::cloudevent::CloudEventError;
@@ -54,6 +56,9 @@ pub(crate) enum Kind {
     TooSlow,
     PolicyRefused,
     PolicyInvalid,
+    Unauthenticated,
+    Forbidden,
+    TooManyProofs,
 }
 
 impl Kind {
@@ -101,6 +106,16 @@ impl Kind {
             Self::PolicyInvalid => {
                 ("policy-invalid", StatusCode::BAD_REQUEST, "策略变更请求有误", "the change cannot be tried")
             }
+            Self::Unauthenticated => {
+                ("unauthenticated", StatusCode::UNAUTHORIZED, "未通过身份验证", "not authenticated")
+            }
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "没有权限", "not permitted"),
+            Self::TooManyProofs => (
+                "too-many-failed-proofs",
+                StatusCode::TOO_MANY_REQUESTS,
+                "身份验证失败次数过多",
+                "too many failed proofs",
+            ),
             Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
         }
     }
@@ -134,6 +149,24 @@ impl Problem {
         self
     }
 
+    /// A sentence that stands before the detail.
+    pub(crate) fn because(mut self, sentence: &str) -> Self {
+        self.detail = format!("{sentence}: {}", self.detail);
+        self
+    }
+
+    /// No proof, or one that does not do: the same answer to everybody.
+    pub(crate) fn unauthenticated(language: Language) -> Self {
+        Self::new(Kind::Unauthenticated, language, language.of(UNAUTHENTICATED.0, UNAUTHENTICATED.1))
+    }
+
+    pub(crate) fn throttled(throttled: Throttled, language: Language) -> Self {
+        let words = throttled.words();
+        let problem = Self::new(Kind::TooManyProofs, language, language.of(&words.zh, &words.en));
+        let seconds = u32::try_from(throttled.retry_after_seconds()).unwrap_or(u32::MAX);
+        Self { retry_after_seconds: Some(seconds), ..problem }
+    }
+
     /// An attempt that did not pass.
     pub(crate) fn of_attempt(attempt: Attempt, language: Language) -> Self {
         let said = attempt.refusal().map(|refused| match language {
@@ -165,10 +198,15 @@ impl Problem {
             SubmitError::LowSpace => Kind::LowSpace,
             SubmitError::NotExercise => Kind::Exercise,
             SubmitError::Journal(_) => Kind::JournalStopped,
+            SubmitError::NotPermitted(_) => Kind::Forbidden,
             SubmitError::Stopping => Kind::Stopping,
         };
         let field = matches!(error, SubmitError::NotExercise).then_some("exercise");
-        let mut problem = Self::new(kind, language, error.to_string()).field(field);
+        let detail = match error {
+            SubmitError::NotPermitted(refused) => language.of(&refused.chinese, &refused.english).to_owned(),
+            _ => error.to_string(),
+        };
+        let mut problem = Self::new(kind, language, detail).field(field);
         if let SubmitError::Busy { retry_after_seconds, .. } = error {
             problem.retry_after_seconds = Some(*retry_after_seconds);
         }
@@ -192,6 +230,9 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"muster\""));
+        }
         if let Some(seconds) = retry {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -8,13 +8,16 @@ use std::time::Duration;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use muster_runtime::{Committed, Host};
+use muster_access::Action;
+use muster_runtime::Committed;
 use serde::Deserialize;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_stream::Stream;
 
-use crate::problem::{Problem, language};
+use crate::Service;
+use crate::access::Caller;
+use crate::problem::Problem;
 use crate::reads;
 
 /// Entries read from the journal at once while a reader catches up.
@@ -31,19 +34,21 @@ pub(crate) struct From {
 
 /// `GET /v1/districts/{district}/stream`: from `?from=`, after `Last-Event-ID`, or from now on.
 pub(crate) async fn entries(
-    State(host): State<Arc<Host>>,
+    State(service): State<Service>,
     Path(district): Path<String>,
     Query(wanted): Query<From>,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let language = language(&headers);
+    let (host, language) = (Arc::clone(&service.host), caller.language);
+    caller.in_district(&host, Action::ReadStream, &district, None).await?;
     // Subscribed before the head is read: nothing falls between the past and the present.
     let live = host.subscribe(&district).map_err(|error| Problem::of_query(&error, language))?;
     let status = host.status(&district, false).await.map_err(|error| Problem::of_query(&error, language))?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last: u64| last + 1).max(1);
     let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);
-    let feed = Feed { host, district, live, next, waiting: VecDeque::new() };
+    let feed = Feed { service, caller, district, live, next, waiting: VecDeque::new() };
     tokio::spawn(feed.run(sender));
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
@@ -51,7 +56,8 @@ pub(crate) async fn entries(
 
 /// One reader's way through the journal. It reads the past, then follows; a reader that lags reads the past again.
 struct Feed {
-    host: Arc<Host>,
+    service: Service,
+    caller: Caller,
     district: String,
     live: broadcast::Receiver<Arc<Committed>>,
     next: u64,
@@ -61,6 +67,10 @@ struct Feed {
 impl Feed {
     async fn run(mut self, sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>) {
         while let Some(event) = self.following().await {
+            // A token that ended meanwhile sees no entry more.
+            if !self.service.gate.still_holds(&self.caller.identity, self.service.host.now()) {
+                return;
+            }
             if sender.send(Ok(event)).await.is_err() {
                 return;
             }
@@ -75,7 +85,7 @@ impl Feed {
                 let event = Event::default().id(committed.entry.seq.to_string()).event("entry");
                 return event.json_data(reads::committed(&committed)).ok();
             }
-            let past = reads::read(&self.host, self.district.clone(), self.next, CATCH_UP).await.ok()?;
+            let past = reads::read(&self.service.host, self.district.clone(), self.next, CATCH_UP).await.ok()?;
             self.waiting.extend(past);
             if self.waiting.is_empty() {
                 match self.live.recv().await {

@@ -35,7 +35,8 @@ pub struct Claims {
     /// `sub`.
     pub subject: String,
     audience: Audience,
-    expires: Instant,
+    /// `exp`.
+    pub expires: Instant,
     not_before: Option<Instant>,
     issued: Option<Instant>,
     all: Map<String, Json>,

@@ -160,11 +160,19 @@ impl Issuers {
     /// # Errors
     /// When the token is no proof.
     pub fn prove(&self, shown: &str, at: Instant) -> Result<Identity, ProofFailure> {
+        self.prove_until(shown, at).map(|(identity, _)| identity)
+    }
+
+    /// The same, and until when the token holds by its own word: so long the verdict may be remembered.
+    ///
+    /// # Errors
+    /// When the token is no proof.
+    pub fn prove_until(&self, shown: &str, at: Instant) -> Result<(Identity, Instant), ProofFailure> {
         let token = Unverified::parse(shown)?;
         let unknown = || JwtError::UnknownIssuer(super::jws::shortened(token.issuer()));
         let issuer = self.issuers.get(token.issuer()).ok_or_else(unknown)?;
         let claims = issuer.verify(&token, at)?;
-        Ok(issuer.identity(&claims)?)
+        Ok((issuer.identity(&claims)?, claims.expires))
     }
 
     /// The same, and fetches keys first where that is due. Blocks as long as the source does.

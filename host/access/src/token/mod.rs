@@ -11,6 +11,7 @@
 
 mod act;
 mod bootstrap;
+mod proofs;
 mod register;
 mod store;
 
@@ -27,6 +28,7 @@ pub use act::{
     AdministrativeAct, ChangeError, Deed, IssueError, Issued, Limits, Revocation, RevokeError, TokenRecord, Wanted,
 };
 pub use bootstrap::{BOOTSTRAP_LIFE, BootstrapError, bootstrap};
+pub use proofs::Proofs;
 pub use register::TokenRegister;
 pub use store::{FileStore, StoreError, TokenStore};
 

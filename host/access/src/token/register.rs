@@ -165,39 +165,88 @@ impl TokenRegister {
     /// # Errors
     /// When the token is no proof.
     pub fn prove(&mut self, shown: &str, at: Instant) -> Result<(Identity, bool), ProofFailure> {
-        /// What an unknown token is compared with, so that it takes as long as a known one.
-        const NOBODY: SecretDigest = SecretDigest([0; 32]);
         let shown = Shown::parse(shown)?;
-        let id = shown.id;
-        let record = self.records.get_mut(&id);
-        let matches = record.as_ref().map_or(&NOBODY, |record| &record.secret).matches(&shown.secret);
-        let record = record.ok_or(ProofFailure::UnknownToken(id))?;
-        if !matches {
-            return Err(ProofFailure::WrongSecret(id));
-        }
-        if let Some(revoked) = &record.revoked {
-            return Err(ProofFailure::RevokedToken { id, at: revoked.at });
-        }
-        if at >= record.wanted.expires {
-            return Err(ProofFailure::ExpiredToken { id, at: record.wanted.expires });
-        }
-        let day = at.as_millis().div_euclid(DAY);
+        let record = self.records.get_mut(&shown.id);
+        let known = record.as_deref().map(Known::of);
+        Known::check(known, &shown, at)?;
+        let record = record.ok_or(ProofFailure::UnknownToken(shown.id))?;
+        let day = day_of(at);
         // A clock that was set back does not make the last use earlier.
         let is_new_day = record.last_used_day.is_none_or(|last| day > last);
         if is_new_day {
             record.last_used_day = Some(day);
         }
-        let wanted = &record.wanted;
-        let identity = Identity {
+        Ok((record.identity(), is_new_day))
+    }
+
+    /// Takes over on which days tokens were used last. True: something is new, so the register is to be kept again.
+    pub fn used(&mut self, days: impl IntoIterator<Item = (TokenId, i64)>) -> bool {
+        let mut is_new = false;
+        for (id, day) in days {
+            let Some(record) = self.records.get_mut(&id) else { continue };
+            if record.last_used_day.is_none_or(|last| day > last) {
+                record.last_used_day = Some(day);
+                is_new = true;
+            }
+        }
+        is_new
+    }
+}
+
+/// What must be known of a token to judge one that is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) secret: &'a SecretDigest,
+    pub(super) revoked: Option<Instant>,
+    pub(super) expires: Instant,
+}
+
+impl<'a> Known<'a> {
+    fn of(record: &'a TokenRecord) -> Self {
+        let revoked = record.revoked.as_ref().map(|revoked| revoked.at);
+        Self { secret: &record.secret, revoked, expires: record.wanted.expires }
+    }
+
+    /// Whether what is shown is the token that is known, and still counts.
+    pub(super) fn check(known: Option<Self>, shown: &Shown, at: Instant) -> Result<(), ProofFailure> {
+        /// What an unknown token is compared with, so that it takes as long as a known one.
+        const NOBODY: SecretDigest = SecretDigest([0; 32]);
+        let id = shown.id;
+        let matches = known.map_or(&NOBODY, |known| known.secret).matches(&shown.secret);
+        let known = known.ok_or(ProofFailure::UnknownToken(id))?;
+        if !matches {
+            return Err(ProofFailure::WrongSecret(id));
+        }
+        known.ended(id, at).map_or(Ok(()), Err)
+    }
+
+    /// Why the token does not count any more.
+    pub(super) fn ended(self, id: TokenId, at: Instant) -> Option<ProofFailure> {
+        if let Some(at) = self.revoked {
+            return Some(ProofFailure::RevokedToken { id, at });
+        }
+        (at >= self.expires).then_some(ProofFailure::ExpiredToken { id, at: self.expires })
+    }
+}
+
+impl TokenRecord {
+    /// Whom the token stands for.
+    pub(super) fn identity(&self) -> Identity {
+        let wanted = &self.wanted;
+        Identity {
             subject: wanted.subject.clone(),
             display_name: wanted.display_name.clone(),
             bindings: wanted.bindings.clone(),
             posts: wanted.posts.clone(),
             sources: wanted.sources.clone(),
-            proof: Proof::Token { id, one_time: record.one_time },
-        };
-        Ok((identity, is_new_day))
+            proof: Proof::Token { id: self.id, one_time: self.one_time },
+        }
     }
+}
+
+/// The day of an instant, UTC, counted from 1970-01-01.
+pub(super) fn day_of(at: Instant) -> i64 {
+    at.as_millis().div_euclid(DAY)
 }
 
 pub(super) fn act(at: Instant, by: &Identity, deed: Deed) -> AdministrativeAct {

@@ -15,6 +15,7 @@ pub(crate) mod bench;
 pub(crate) mod call_list;
 pub(crate) mod care;
 pub(crate) mod certify;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod journal;
 pub(crate) mod judge;
@@ -27,6 +28,7 @@ pub(crate) mod query;
 pub(crate) mod revoke;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod trust;
 pub(crate) mod verify;
 
