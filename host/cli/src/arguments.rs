@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+mod outbox;
 mod trust;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use outbox::{Actor, Outbox};
 pub(crate) use trust::{Approve, Certify, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
 
 /// Muster: policies decide close to the street, the host holds the ceiling, the journal keeps it all.
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     /// Which policies answer, who signed for them, what was attempted; and changes to them
     #[command(subcommand)]
     Policy(Policy),
+    /// Who was told, who was not: how deliveries stand, dead letters, receipts
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Read a journal on disk
     #[command(subcommand)]
     Journal(Journal),
@@ -150,6 +155,9 @@ pub(crate) struct Serve {
     /// Whose signatures count for packages; without it, the host runs under the development profile
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// Tell people and systems what was decided, as this file says: the table `[outbox]`, or what stands in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outbox: Option<PathBuf>,
     /// Threads that decide; 0 is one less than the machine has cores
     #[arg(long, default_value_t = 0)]
     pub(crate) shards: usize,

@@ -3,6 +3,7 @@
 //! The only crate that speaks HTTP. It reads, asks the runtime, and says the answer; it decides nothing and holds no
 //! state of its own.
 
+pub mod delivery;
 mod explain;
 mod intake;
 pub mod language;
@@ -20,10 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Extension, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use delivery::{Deliveries, routes as outbox};
 use muster_runtime::Host;
 use tokio::net::TcpListener;
 
@@ -32,8 +34,8 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// The longest that one answer may take. A commit takes milliseconds; what takes longer is stuck.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// The service over a host.
-pub fn router(host: Arc<Host>) -> Router {
+/// The service over a host and its deliveries.
+pub fn router(host: Arc<Host>, deliveries: Deliveries) -> Router {
     let timed = Router::new()
         .route("/v1/events", post(intake::anywhere))
         .route("/v1/districts", get(reads::districts))
@@ -51,6 +53,11 @@ pub fn router(host: Arc<Host>) -> Router {
         .route("/v1/districts/{district}/policies", get(policies::status))
         .route("/v1/districts/{district}/policies/{role}/history", get(policies::history))
         .route("/v1/backtests/{digest}", get(policies::backtest))
+        .route("/v1/outbox", get(outbox::status))
+        .route("/v1/outbox/dead-letters", get(outbox::dead_letters))
+        .route("/v1/outbox/messages/{id}/{act}", post(outbox::message))
+        .route("/v1/outbox/recipients/{recipient}/channels/{channel}/enable", post(outbox::enable))
+        .route("/v1/outbox/recipients/{recipient}/forget", post(outbox::forget))
         .route("/metrics", get(reads::metrics))
         .route("/healthz", get(reads::alive))
         .route("/readyz", get(reads::ready))
@@ -64,6 +71,7 @@ pub fn router(host: Arc<Host>) -> Router {
         .fallback(problem::no_such_route)
         .layer(middleware::from_fn(problem::in_words))
         .layer(middleware::from_fn(traced))
+        .layer(Extension(deliveries))
         .with_state(host)
 }
 
@@ -74,9 +82,10 @@ pub fn router(host: Arc<Host>) -> Router {
 pub async fn serve(
     listener: TcpListener,
     host: Arc<Host>,
+    deliveries: Deliveries,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(host)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(host, deliveries)).with_graceful_shutdown(stop).await
 }
 
 async fn within_time(request: Request, next: Next) -> Response {

@@ -54,6 +54,9 @@ pub(crate) enum Kind {
     TooSlow,
     PolicyRefused,
     PolicyInvalid,
+    NoOutbox,
+    NotDelivering,
+    NotNow,
 }
 
 impl Kind {
@@ -101,6 +104,11 @@ impl Kind {
             Self::PolicyInvalid => {
                 ("policy-invalid", StatusCode::BAD_REQUEST, "策略变更请求有误", "the change cannot be tried")
             }
+            Self::NoOutbox => ("no-outbox", StatusCode::NOT_FOUND, "主机未配置送达", "this host delivers nothing"),
+            Self::NotDelivering => {
+                ("not-delivering", StatusCode::SERVICE_UNAVAILABLE, "送达停顿", "deliveries stand still")
+            }
+            Self::NotNow => ("not-now", StatusCode::CONFLICT, "目前不能这样做", "not as things stand"),
             Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
         }
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use muster_runtime::{Host, HostOptions};
+use muster_server::delivery::Deliveries;
+use muster_store::{Batches, backup};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,21 +20,30 @@ pub(crate) fn run(serve: Serve) -> anyhow::Result<ExitCode> {
             serve.listen
         );
     }
+    let outbox = serve.outbox.as_deref().map(super::outbox::settings).transpose()?;
     let mut options = HostOptions::live(serve.data.clone(), serve.folders.clone());
     options.shards = serve.shards;
     options.trust.clone_from(&serve.trust);
     options.journal.segment_bytes = serve.segment_mebibytes << 20;
     options.journal.low_space_bytes = serve.low_space_mebibytes << 20;
     let host = Arc::new(Host::open(options)?);
+    let deliveries = match outbox {
+        Some(settings) => {
+            let rows = Batches::open(&serve.data.join(backup::OUTBOX))?;
+            Deliveries::start(&host, settings, &muster_outbox::SystemSecrets, rows)?
+        }
+        None => Deliveries::none(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(listen(&serve, Arc::clone(&host)));
+    let served = runtime.block_on(listen(&serve, Arc::clone(&host), deliveries.clone()));
+    deliveries.stop();
     host.close();
     served?;
     eprintln!("muster: stopped; everything that was acknowledged is in {}", serve.data.display());
     Ok(ExitCode::SUCCESS)
 }
 
-async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
+async fn listen(serve: &Serve, host: Arc<Host>, deliveries: Deliveries) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let address = listener.local_addr()?;
@@ -57,5 +68,5 @@ async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
         }
         eprintln!("muster: stopping; running requests are answered first");
     };
-    muster_server::serve(listener, host, stop).await.context("the HTTP service failed")
+    muster_server::serve(listener, host, deliveries, stop).await.context("the HTTP service failed")
 }
