@@ -7,7 +7,7 @@
 //! lose messages: without `registered` a recipient counts as new and begins at the journal's end; without its `dead`
 //! row, beyond whose position the cursor stands already, a dead letter is nowhere. sled cannot promise the former and,
 //! when its files are damaged, comes down to the latter. So the rows stand in [`Batches`]: synced before they count, as a
-//! whole or not at all, and damage is refused instead of folded over. `tests/delivery.rs` cuts them at every batch.
+//! whole or not at all, and damage is refused instead of folded over. `kept_tests.rs` takes them back to every batch, and away.
 //!
 //! A message that reached nobody is told to its district by a signal. The signal is kept in the batch of the dead letter
 //! and taken out once the district has it: a stop between the two repeats it under the same identity.
@@ -19,7 +19,6 @@ use muster_outbox::{Change, DeadLetter, Event, Kept, KeptError, Key, MessageId, 
 use muster_runtime::{Batches, RowChange};
 use serde_json::Value as Json;
 
-use super::heard::Heard;
 use super::lock;
 
 /// Before the key of a row of the outbox.
@@ -31,12 +30,13 @@ const SIGNAL: u8 = b's';
 #[derive(Clone)]
 pub(super) struct Rows {
     batches: Arc<Mutex<Batches>>,
-    heard: Arc<Heard>,
+    /// Hears of every batch that was kept.
+    kept_again: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Rows {
-    pub(super) fn new(batches: Batches, heard: Arc<Heard>) -> Self {
-        Self { batches: Arc::new(Mutex::new(batches)), heard }
+    pub(super) fn new(batches: Batches, kept_again: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { batches: Arc::new(Mutex::new(batches)), kept_again }
     }
 
     /// The signals that are owed, in the order of the journal within a district.
@@ -102,7 +102,7 @@ impl Kept for Rows {
             batch.push((key, change.row.as_ref().map(Row::to_bytes)));
         }
         store(&mut batches, &batch)?;
-        self.heard.kept_again();
+        (self.kept_again)();
         Ok(())
     }
 }

@@ -6,6 +6,8 @@
 mod heard;
 mod journal;
 mod kept;
+#[cfg(test)]
+mod kept_tests;
 pub(crate) mod routes;
 mod signals;
 mod view;
@@ -93,7 +95,8 @@ impl Deliveries {
         let plan = settings.check()?;
         let channels = Channels::build(&plan, secrets)?;
         let heard = Arc::new(Heard::new(Arc::clone(host)));
-        let kept = Rows::new(rows, Arc::clone(&heard));
+        let again = Arc::clone(&heard);
+        let kept = Rows::new(rows, Arc::new(move || again.kept_again()));
         check_positions(&kept.load()?, &host.heads())?;
         let signals = Signals::start(Arc::clone(host), kept.clone()).map_err(DeliveryError::Thread)?;
         let memo = Arc::new(Memo::default());
