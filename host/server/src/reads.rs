@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_kernel::facts;
@@ -11,6 +11,7 @@ use muster_runtime::{AsOf, Committed, Degradation, DistrictStatus, Host};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
 
+use crate::delivery::Deliveries;
 use crate::language::Language;
 use crate::problem::{Kind, Problem, language};
 use crate::{registers, views};
@@ -65,7 +66,11 @@ fn degradation(found: &Degradation, language: Language) -> Json_ {
 }
 
 /// `GET /v1/districts`, `GET /v1/status`.
-pub(crate) async fn districts(State(host): State<Arc<Host>>, headers: HeaderMap) -> Answer {
+pub(crate) async fn districts(
+    State(host): State<Arc<Host>>,
+    Extension(deliveries): Extension<Deliveries>,
+    headers: HeaderMap,
+) -> Answer {
     let mut rows = Vec::new();
     for id in host.districts() {
         rows.push(match host.status(id.as_str(), false).await {
@@ -76,7 +81,8 @@ pub(crate) async fn districts(State(host): State<Arc<Host>>, headers: HeaderMap)
     }
     let degraded = host.degradations().await;
     let degraded: Vec<Json_> = degraded.iter().map(|found| degradation(found, language(&headers))).collect();
-    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows})))
+    let outbox = deliveries.rows().await;
+    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows, "outbox": outbox})))
 }
 
 /// `GET /v1/districts/{district}`.

@@ -28,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) answers: BTreeMap<u16, usize>,
     /// Requests that were not signed as they should be.
     pub(crate) unsigned: Vec<String>,
+    /// The newest request, headers and body as they came.
+    pub(crate) newest: Option<(BTreeMap<String, String>, String)>,
 }
 
 pub(crate) struct Receiver {
@@ -45,6 +47,7 @@ impl Receiver {
             repeats: 0,
             answers: BTreeMap::new(),
             unsigned: Vec::new(),
+            newest: None,
         };
         let desk = Arc::new(Mutex::new(desk));
         let held = Arc::clone(&desk);
@@ -96,6 +99,7 @@ fn judge(headers: &BTreeMap<String, String>, body: &[u8], desk: &mut Desk) -> u1
     let header = |name: &str| headers.get(name).map(String::as_str).unwrap_or_default();
     let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
     let event: Json = serde_json::from_slice(body).unwrap_or_default();
+    desk.newest = Some((headers.clone(), String::from_utf8_lossy(body).into_owned()));
     if !is_signed(id, timestamp, header("webhook-signature"), body) || event["id"] != id {
         desk.unsigned.push(format!("{headers:?}"));
         return 401;

@@ -136,6 +136,12 @@ impl Deliveries {
         drop(signals);
     }
 
+    /// How every recipient stands; `None` when nothing is delivered, or deliveries do not answer.
+    pub(crate) async fn rows(&self) -> Option<Vec<RecipientStatus>> {
+        let running = self.running().cloned()?;
+        tokio::task::spawn_blocking(move || running.status()).await.ok()?.ok()
+    }
+
     fn running(&self) -> Option<&Arc<Running>> {
         self.0.as_ref()
     }

@@ -87,7 +87,7 @@ impl States {
 }
 
 /// The server's name for a recipient's language.
-pub(super) const fn spoken(language: Language) -> language::Language {
+const fn spoken(language: Language) -> language::Language {
     match language {
         Language::Chinese => language::Language::Chinese,
         Language::English => language::Language::English,
