@@ -13,6 +13,7 @@ fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
         ("muster-access", vec!["muster-kernel"]),
         ("muster-kernel", vec![]),
+        ("muster-intake", vec!["muster-kernel"]),
         ("muster-outbox", vec!["muster-kernel"]),
         ("muster-packages", vec!["muster-kernel"]),
         ("muster-sandbox", vec!["muster-kernel"]),

@@ -93,6 +93,11 @@ impl Server {
         response.body_mut().read_json().expect("JSON")
     }
 
+    /// What stands at a path, as text.
+    pub(crate) fn text(&self, path: &str) -> String {
+        agent().get(self.url(path)).call().expect("answered").body_mut().read_to_string().expect("text")
+    }
+
     /// Posts a body; gives the status, the content type and the answer.
     pub(crate) fn post(&self, path: &str, content: &str, body: &[u8]) -> (u16, String, Json) {
         let mut response = agent().post(self.url(path)).content_type(content).send(body).expect("answered");
