@@ -133,11 +133,6 @@ fn degraded(server: &Server) -> String {
     of_outbox.collect::<Vec<_>>().join("\n")
 }
 
-fn metrics(server: &Server) -> String {
-    let mut response = support::agent().get(server.url("/metrics")).call().expect("answered");
-    response.body_mut().read_to_string().expect("text")
-}
-
 #[test]
 fn everything_arrives_in_order_over_an_outage_and_a_power_cut() {
     let scene = Scene::new("", "facts = [\"*\"]");
@@ -188,7 +183,7 @@ fn everything_arrives_in_order_over_an_outage_and_a_power_cut() {
     println!("{} messages, {} repeats that their identity gave away", desk.taken.len(), desk.repeats);
     drop(desk);
 
-    let text = metrics(&server);
+    let text = server.text("/metrics");
     assert!(text.contains("muster_outbox_pending{recipient=\"city-platform\"} 0"), "{text}");
     assert!(text.contains("muster_outbox_dead_letters{recipient=\"city-platform\"} 0"), "{text}");
     assert!(text.contains("muster_outbox_attempts_total{outcome=\"delivered\"}"), "{text}");
@@ -252,7 +247,7 @@ fn a_dead_letter_is_told_to_the_district_once_listed_and_replayed() {
     assert!(letter["reason"]["zh"].as_str().is_some_and(|words| words.contains("返回 422")), "{letter}");
     assert!(told().contains(&json!(id)));
     assert!(degraded(&server).contains("dead letters"), "{}", degraded(&server));
-    assert!(metrics(&server).contains("muster_outbox_attempts_total{outcome=\"refused\"}"));
+    assert!(server.text("/metrics").contains("muster_outbox_attempts_total{outcome=\"refused\"}"));
     let (_, chinese) = outbox(&server, &["dead-letters", "--lang", "zh"]);
     assert!(chinese.contains(&id) && chinese.contains("列为死信"), "{chinese}");
 
@@ -299,7 +294,7 @@ fn settings_that_do_not_hold_together_are_named_and_nothing_starts() {
     let scene = Scene::new("", "facts = [\"*\"]");
     let server = scene.start();
     send(&server, &[warning("w-1", "990100", "orange")]);
-    until("it is through", || !scene.receiver.taken().is_empty() && metrics(&server).contains("muster_outbox_pending{recipient=\"city-platform\"} 0"));
+    until("it is through", || !scene.receiver.taken().is_empty() && server.text("/metrics").contains("muster_outbox_pending{recipient=\"city-platform\"} 0"));
     server.stop();
     for part in ["journal", "view", "checkpoints"] {
         drop(fs::remove_dir_all(scene.data.path().join(part)));

@@ -27,7 +27,7 @@ pub(super) struct Bell(SyncSender<()>);
 impl Bell {
     pub(super) fn ring(&self) {
         // One ring that was not heard yet is enough.
-        drop(self.0.try_send(()));
+        let _ = self.0.try_send(());
     }
 }
 
