@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+mod outbox;
 mod serve;
 mod token;
 mod trust;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use outbox::{Actor, Outbox};
 pub(crate) use serve::Serve;
 pub(crate) use token::{IssueToken, Token};
 pub(crate) use trust::{Approve, Certify, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     /// Which policies answer, who signed for them, what was attempted; and changes to them
     #[command(subcommand)]
     Policy(Policy),
+    /// Who was told, who was not: how deliveries stand, dead letters, receipts
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Read a journal on disk
     #[command(subcommand)]
     Journal(Journal),

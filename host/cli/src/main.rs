@@ -51,6 +51,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
         Command::Policy(policy) => commands::policy::run(&client, &policy, output),
+        Command::Outbox(outbox) => commands::outbox::run(&client, &outbox, output),
         Command::Journal(journal) => commands::journal::run(journal),
         Command::CallList { folder, data } => commands::call_list::run(&folder, data.as_deref()),
         Command::Backup { data, to } => commands::care::backup(&data, &to),

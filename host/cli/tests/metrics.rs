@@ -27,7 +27,8 @@ fn named(text: &str) -> BTreeSet<String> {
 #[test]
 fn events_calls_and_duplicates_are_counted_and_nothing_is_dropped() {
     let data = tempfile::tempdir().expect("a folder");
-    let server = Server::start(data.path(), &[examples().join("yunhe")]);
+    let examples = examples();
+    let server = Server::start(data.path(), &[examples.path().join("yunhe")]);
     for id in ["m-1", "m-2", "m-2"] {
         server.send("yunhe", &signal(id, "990103901"));
     }
@@ -44,7 +45,8 @@ fn events_calls_and_duplicates_are_counted_and_nothing_is_dropped() {
 #[test]
 fn rules_and_dashboard_ask_for_what_there_is() {
     let data = tempfile::tempdir().expect("a folder");
-    let server = Server::start(data.path(), &[examples().join("yunhe")]);
+    let examples = examples();
+    let server = Server::start(data.path(), &[examples.path().join("yunhe")]);
     server.send("yunhe", &signal("m-1", "990103901"));
     let text = server.text("/metrics");
     // A family without a series yet is there by its type; what is counted ends in `_total`, histograms in three ways.

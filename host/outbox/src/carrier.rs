@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -74,6 +74,12 @@ pub enum CarrierError {
     /// The system gave no thread.
     #[error("no thread for deliveries: {0}; raise the limit of threads and start again")]
     Thread(String),
+    /// It does not answer: what it keeps cannot be stored, or the journal keeps it waiting.
+    #[error(
+        "deliveries did not answer within {0} seconds, so what they stand still for comes first; an act may still be \
+         carried out later: look again before it is repeated"
+    )]
+    Busy(u64),
     /// It was stopped, or its thread ended.
     #[error("deliveries have stopped; start the host again")]
     Stopped,
@@ -104,6 +110,8 @@ pub struct Parts {
     pub seed: u64,
 }
 
+/// An answer is waited for so long: the thread that decides never takes longer unless it stands still.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Entries that are read at once.
 const READ_MAX: usize = 128;
 /// After a failure of store or journal it is tried again so much later; also the longest that the clock is not read.
@@ -227,7 +235,10 @@ impl Carrier {
                 notes.asks.push_back(ask(answer));
             }
         });
-        reply.recv().map_err(|_| CarrierError::Stopped)
+        reply.recv_timeout(ANSWER_WITHIN).map_err(|reason| match reason {
+            RecvTimeoutError::Timeout => CarrierError::Busy(ANSWER_WITHIN.as_secs()),
+            RecvTimeoutError::Disconnected => CarrierError::Stopped,
+        })
     }
 
     /// Stops: no new attempt begins, those under way end and are kept.

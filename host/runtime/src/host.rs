@@ -19,6 +19,7 @@ use crate::change::ChangeError;
 use crate::clock::Clock;
 use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
+use crate::follow::Followed;
 use crate::metrics::{Metrics, Standing};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
@@ -91,7 +92,8 @@ pub struct Host {
     watch: Mutex<Option<FolderWatch>>,
     delayed: Delayed,
     /// States as of the last durable entries, once the journal has stopped.
-    stopped: Delayed,
+    pub(crate) stopped: Delayed,
+    pub(crate) followed: Arc<Followed>,
     view_problem: Option<Degradation>,
     _lock: DataLock,
 }
@@ -139,6 +141,7 @@ impl Host {
     ) -> Result<Self, HostError> {
         let poisoned = Arc::new(AtomicBool::new(false));
         let metrics = Arc::new(Metrics::new());
+        let followed = Arc::new(Followed::default());
         let count = shard_count(options.shards, options.districts.len());
         let mut shards = Vec::with_capacity(count);
         let mut senders = Vec::with_capacity(count);
@@ -147,7 +150,8 @@ impl Host {
             let (journal, clock) = (Arc::clone(&parts.journal), Arc::clone(&options.clock));
             let view = keeper.as_ref().and_then(ViewKeeper::queue);
             let (poisoned, metrics) = (Arc::clone(&poisoned), Arc::clone(&metrics));
-            shards.push(Shard::new(commands, journal, clock, view, poisoned, metrics));
+            let followed = Arc::clone(&followed);
+            shards.push(Shard::new(commands, journal, clock, view, poisoned, metrics, followed));
             senders.push(sender);
         }
         let mut seats = BTreeMap::new();
@@ -218,6 +222,7 @@ impl Host {
             watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
             stopped: Delayed::default(),
+            followed,
             view_problem,
             _lock: lock,
         })
@@ -277,15 +282,11 @@ impl Host {
             }
         }
         standing.degraded = self.degradations().await.iter().map(Degradation::part).collect();
+        standing.recipients = self.followed.standing().map(|follower| follower.recipients).unwrap_or_default();
         self.inner.metrics.text(&standing)
     }
 
-    async fn take(
-        &self,
-        district: &str,
-        event: Event,
-        permission: Option<Permission>,
-    ) -> Result<Receipt, SubmitError> {
+    async fn take(&self, district: &str, event: Event, permission: Option<Permission>) -> Result<Receipt, SubmitError> {
         let named = DistrictId::from(district);
         // The wall: a drill never reaches the real district, and nothing real reaches a drill's.
         let target = if event.exercise && !is_exercise(&named) { exercise_of(&named) } else { named };
@@ -368,7 +369,7 @@ impl Host {
         self.ask(district, shard::query(ask)).await
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.inner.poisoned.load(Ordering::SeqCst)
     }
 
@@ -379,10 +380,19 @@ impl Host {
     }
 
     async fn ask<T>(&self, district: &str, (command, told): (Command, oneshot::Receiver<T>)) -> Result<T, QueryError> {
+        self.put(district, (command, told))?.await.map_err(|_| QueryError::Unavailable)
+    }
+
+    /// Puts a question to a district's shard.
+    pub(crate) fn put<T>(
+        &self,
+        district: &str,
+        (command, told): (Command, oneshot::Receiver<T>),
+    ) -> Result<oneshot::Receiver<T>, QueryError> {
         let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
         let message = Message { district: id.clone(), command };
         self.inner.shards[seat.shard].send(message).map_err(|_| QueryError::Unavailable)?;
-        told.await.map_err(|_| QueryError::Unavailable)
+        Ok(told)
     }
 
     /// A durable entry.
@@ -484,6 +494,7 @@ impl Host {
             found.extend(status.reload_problem.map(not_in_force));
         }
         found.extend(self.inner.parts.trust.standing().problem.map(|reason| Degradation::TrustNotInForce { reason }));
+        found.extend(self.followed.standing().map(|follower| follower.degradations).unwrap_or_default());
         found
     }
 

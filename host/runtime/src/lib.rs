@@ -11,6 +11,7 @@ pub mod cloudevent;
 mod condition;
 mod district;
 pub mod folder;
+mod follow;
 mod host;
 pub mod lint;
 mod metrics;
@@ -33,9 +34,13 @@ mod workshop;
 pub use clock::{Clock, RealClock, VirtualClock};
 pub use condition::Degradation;
 pub use district::{Committed, exercise_of, is_exercise};
+pub use follow::{Follower, FollowerStanding, RecipientStanding};
 pub use host::{Host, HostError, HostOptions};
 pub use open::OpenError;
 pub use past::AsOf;
 pub use refusal::{NotPermitted, Permission, QueryError, SubmitError};
 pub use status::{DistrictStatus, PolicyStatus};
 pub use workshop::Workshop;
+
+/// Rows that must not be lost, for those who keep some beside the journal.
+pub use muster_store::{Batches, BatchesError, RowChange};

@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::activation::Attempt;
+use crate::follow::RecipientStanding;
 use crate::refusal::SubmitError;
 
 /// Bounds of commit times in seconds: a good disk takes one millisecond, a sick one a second.
@@ -65,6 +66,11 @@ struct OfPart {
     part: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRecipient {
+    recipient: String,
+}
+
 /// How a host stands at the moment of a scrape.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Standing {
@@ -72,6 +78,8 @@ pub(crate) struct Standing {
     pub(crate) districts: Vec<(String, u64, usize, usize)>,
     /// Parts that do not work as they should, each as often as it is so.
     pub(crate) degraded: Vec<&'static str>,
+    /// Those whom the outbox tells.
+    pub(crate) recipients: Vec<RecipientStanding>,
 }
 
 /// The host's counters.
@@ -92,6 +100,10 @@ pub(crate) struct Metrics {
     waiting: Family<OfDistrict, Gauge<u64, AtomicU64>>,
     incidents: Family<OfDistrict, Gauge<u64, AtomicU64>>,
     degraded: Family<OfPart, Gauge<u64, AtomicU64>>,
+    deliveries: Family<Outcome, Counter>,
+    pending: Family<OfRecipient, Gauge<u64, AtomicU64>>,
+    behind: Family<OfRecipient, Gauge<u64, AtomicU64>>,
+    dead_letters: Family<OfRecipient, Gauge<u64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -113,6 +125,10 @@ impl Metrics {
             waiting: Family::default(),
             incidents: Family::default(),
             degraded: Family::default(),
+            deliveries: Family::default(),
+            pending: Family::default(),
+            behind: Family::default(),
+            dead_letters: Family::default(),
         };
         metrics.registered()
     }
@@ -147,6 +163,22 @@ impl Metrics {
         registry.register("district_events_waiting", "Events that wait for a district", self.waiting.clone());
         registry.register("district_incidents_open", "Incidents that are open in a district", self.incidents.clone());
         registry.register("degraded", "Parts that do not work as they should", self.degraded.clone());
+        registry.register(
+            "outbox_attempts",
+            "Attempts at telling somebody, by how they ended",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "outbox_pending",
+            "Messages that wait for an attempt or a receipt; those still in the journal are not among them",
+            self.pending.clone(),
+        );
+        registry.register("outbox_entries_behind", "Entries not read for a recipient yet", self.behind.clone());
+        registry.register(
+            "outbox_dead_letters",
+            "Messages that were given up and wait for a person",
+            self.dead_letters.clone(),
+        );
         self
     }
 
@@ -206,6 +238,11 @@ impl Metrics {
         self.refused.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// An attempt at telling somebody.
+    pub(crate) fn delivery(&self, outcome: &'static str) {
+        self.deliveries.get_or_create(&Outcome { outcome }).inc();
+    }
+
     /// An attempt to bring a policy in.
     pub(crate) fn changed(&self, attempt: &Attempt) {
         let outcome = match (attempt.refusal(), attempt.seq) {
@@ -224,6 +261,12 @@ impl Metrics {
             self.sequence.get_or_create(&of).set(*sequence);
             self.waiting.get_or_create(&of).set(*waiting as u64);
             self.incidents.get_or_create(&of).set(*incidents as u64);
+        }
+        for standing in &standing.recipients {
+            let of = OfRecipient { recipient: standing.name.clone() };
+            self.pending.get_or_create(&of).set(standing.pending);
+            self.behind.get_or_create(&of).set(standing.entries_behind);
+            self.dead_letters.get_or_create(&of).set(standing.dead_letters);
         }
         self.degraded.clear();
         for part in &standing.degraded {

@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
 use crate::district::{Committed, District, Install, Outcome, is_exercise};
+use crate::follow::Followed;
 use crate::metrics::Metrics;
 use crate::refusal::{Permission, SubmitError};
 use crate::reload::Changes;
@@ -126,6 +127,7 @@ pub(crate) struct Shard {
     view: Option<Sender<Change>>,
     poisoned: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
+    followed: Arc<Followed>,
 }
 
 /// Whether an event is a person's act rather than one of a flood of signals.
@@ -141,9 +143,10 @@ impl Shard {
         view: Option<Sender<Change>>,
         poisoned: Arc<AtomicBool>,
         metrics: Arc<Metrics>,
+        followed: Arc<Followed>,
     ) -> Self {
         let (seats, awake, due) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { seats, awake, due, commands, journal, clock, view, poisoned, metrics }
+        Self { seats, awake, due, commands, journal, clock, view, poisoned, metrics, followed }
     }
 
     /// Takes a district in, with what must take effect before anything else.
@@ -230,7 +233,7 @@ impl Shard {
         for id in turns {
             let Some(seat) = self.seats.get_mut(&id) else { continue };
             let work = seat.turn(self.clock.now());
-            work.hand_over(&self.journal, seat, &self.poisoned, &self.metrics);
+            work.hand_over(&self.journal, seat, &self.poisoned, &self.metrics, &self.followed);
             let next = seat.district.state.next_due();
             if next != seat.due {
                 if let Some(before) = std::mem::replace(&mut seat.due, next) {
@@ -368,7 +371,14 @@ fn fuel_of(entries: &[Arc<Committed>]) -> u64 {
 
 impl Work {
     /// Gives the records to the journal; everything that may be said waits for them.
-    fn hand_over(self, journal: &Journal, seat: &Seat, poisoned: &Arc<AtomicBool>, metrics: &Arc<Metrics>) {
+    fn hand_over(
+        self,
+        journal: &Journal,
+        seat: &Seat,
+        poisoned: &Arc<AtomicBool>,
+        metrics: &Arc<Metrics>,
+        followed: &Arc<Followed>,
+    ) {
         let Self { outcome, replies, answers } = self;
         if outcome.records.is_empty() && answers.is_empty() {
             return;
@@ -376,6 +386,7 @@ impl Work {
         let committed = seat.mailbox.committed.clone();
         let poison = Arc::clone(poisoned);
         let (metrics, decided) = (Arc::clone(metrics), std::time::Instant::now());
+        let followed = Arc::clone(followed);
         let (receipts, entries) = (outcome.receipts, outcome.entries);
         let speak = move |durable: Result<(), AppendError>| {
             if let Err(error) = &durable {
@@ -390,6 +401,9 @@ impl Work {
             for (reply, place) in replies {
                 // The sender may have gone away; its event is durable all the same.
                 drop(reply.send(Ok(receipts[place].clone())));
+            }
+            if let Some(last) = entries.last() {
+                followed.committed(&last.entry.district, last.entry.seq);
             }
             for entry in entries {
                 metrics.durable(&entry.entry);

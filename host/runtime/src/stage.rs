@@ -17,6 +17,7 @@ use crate::activation::is_in_crisis;
 use crate::clock::Clock;
 use crate::district::exercise_of;
 use crate::folder::Folder;
+use crate::follow::Followed;
 use crate::metrics::Metrics;
 use crate::open::{OpenError, Parts};
 use crate::refusal::SubmitError;
@@ -76,8 +77,8 @@ impl Stage {
         let journal = Arc::clone(&parts.journal);
         let now = clock.now();
         let metrics = Arc::new(Metrics::new());
-        let mut shard =
-            Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), Arc::clone(&poisoned), metrics);
+        let (alarm, followed) = (Arc::clone(&poisoned), Arc::new(Followed::default()));
+        let mut shard = Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), alarm, metrics, followed);
         let mut mailboxes = BTreeMap::new();
         for folder in folders {
             let opened = OpenedDistrict::open(&parts, folder, now)?;

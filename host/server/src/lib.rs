@@ -5,6 +5,7 @@
 
 mod access;
 mod connection;
+pub mod delivery;
 mod explain;
 mod intake;
 pub mod language;
@@ -22,10 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::extract::{DefaultBodyLimit, Extension, FromRef, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
+use delivery::{Deliveries, routes as outbox};
 use muster_access::Words;
 use muster_access::tls::TlsKeeper;
 use muster_runtime::Host;
@@ -52,6 +54,8 @@ pub struct Service {
     pub tls: Option<Arc<TlsKeeper>>,
     /// What the status must say as long as the host runs so: how it listens, and whom it lets in without proof.
     pub warnings: Arc<[Words]>,
+    /// What carries out to people and systems.
+    pub deliveries: Deliveries,
 }
 
 impl FromRef<Service> for Arc<Host> {
@@ -97,6 +101,11 @@ fn table() -> Vec<Route> {
         ("GET", "/v1/tokens", get(access::tokens::list), Timed),
         ("POST", "/v1/tokens", post(access::tokens::issue), Timed),
         ("POST", "/v1/tokens/{token}/revoke", post(access::tokens::revoke), Timed),
+        ("GET", "/v1/outbox", get(outbox::status), Timed),
+        ("GET", "/v1/outbox/dead-letters", get(outbox::dead_letters), Timed),
+        ("POST", "/v1/outbox/messages/{id}/{act}", post(outbox::message), Timed),
+        ("POST", "/v1/outbox/recipients/{recipient}/channels/{channel}/enable", post(outbox::enable), Timed),
+        ("POST", "/v1/outbox/recipients/{recipient}/forget", post(outbox::forget), Timed),
         ("GET", "/metrics", get(reads::metrics), Timed),
         ("GET", "/healthz", get(reads::alive), Timed),
         ("GET", "/readyz", get(reads::ready), Timed),
@@ -128,6 +137,7 @@ fn router(service: Service) -> Router {
         .layer(middleware::from_fn_with_state(service.clone(), access::at_the_door))
         .layer(middleware::from_fn(problem::in_words))
         .layer(middleware::from_fn(traced))
+        .layer(Extension(service.deliveries.clone()))
         .with_state(service)
 }
 

@@ -59,6 +59,9 @@ pub(crate) enum Kind {
     Unauthenticated,
     Forbidden,
     TooManyProofs,
+    NoOutbox,
+    NotDelivering,
+    NotNow,
 }
 
 impl Kind {
@@ -116,6 +119,11 @@ impl Kind {
                 "身份验证失败次数过多",
                 "too many failed proofs",
             ),
+            Self::NoOutbox => ("no-outbox", StatusCode::NOT_FOUND, "主机未配置送达", "this host delivers nothing"),
+            Self::NotDelivering => {
+                ("not-delivering", StatusCode::SERVICE_UNAVAILABLE, "送达停顿", "deliveries stand still")
+            }
+            Self::NotNow => ("not-now", StatusCode::CONFLICT, "目前不能这样做", "not as things stand"),
             Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
         }
     }

@@ -115,7 +115,8 @@ async fn standing(service: &Service, caller: &Caller, districts: &[DistrictId]) 
     let theirs = degraded.iter().filter(|found| found.district().is_none_or(|id| districts.contains(id)));
     let mut degraded: Vec<Json_> = theirs.map(|found| degradation(found, language)).collect();
     degraded.extend(not_in_force(service, language));
-    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows})))
+    let outbox = service.deliveries.rows().await;
+    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows, "outbox": outbox})))
 }
 
 /// Certificates and keys of issuers whose newest files are not in force.

@@ -25,6 +25,9 @@ pub(crate) struct Serve {
     /// Whose signatures count for packages; without it, the host runs under the development profile
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// Tell people and systems what was decided, as this file says: the table `[outbox]`, or what stands in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outbox: Option<PathBuf>,
     /// Threads that decide; 0, the default, is one less than the machine has cores
     #[arg(long)]
     pub(crate) shards: Option<usize>,

@@ -20,6 +20,7 @@ pub(crate) mod inspect;
 pub(crate) mod journal;
 pub(crate) mod judge;
 mod keys;
+pub(crate) mod outbox;
 pub(crate) mod package;
 pub(crate) mod play;
 pub(crate) mod policy;

@@ -330,6 +330,8 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
     for row in rows(&found["degraded"]) {
         say!("  ! {}{}", row["district"].as_str().map(|id| format!("{id}: ")).unwrap_or_default(), text(&row["words"]));
     }
+    let language = super::language(None);
+    rows(&found["outbox"]).for_each(|row| say!("outbox: {}", super::outbox::standing(row, language)));
     for row in rows(&found["districts"]) {
         say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);
         for policy in rows(&row["policies"]) {

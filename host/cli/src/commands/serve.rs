@@ -10,7 +10,9 @@ use muster_access::listen::Listening;
 use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
 use muster_runtime::{Host, HostOptions};
+use muster_server::delivery::Deliveries;
 use muster_server::{Gate, Service};
+use muster_store::{Batches, backup};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,9 +32,18 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     options.trust.clone_from(&configuration.trust);
     options.journal.segment_bytes = configuration.segment_mebibytes << 20;
     options.journal.low_space_bytes = configuration.low_space_mebibytes << 20;
+    let outbox = configuration.outbox.clone();
     let host = Arc::new(Host::open(options)?);
+    let deliveries = match outbox {
+        Some(settings) => {
+            let rows = Batches::open(&configuration.data.join(backup::OUTBOX))?;
+            Deliveries::start(&host, settings, &muster_outbox::SystemSecrets, rows)?
+        }
+        None => Deliveries::none(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(listen(&configuration, Arc::clone(&host)));
+    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), deliveries.clone()));
+    deliveries.stop();
     host.close();
     served?;
     eprintln!("muster: stopped; everything that was acknowledged is in {}", configuration.data.display());
@@ -45,7 +56,7 @@ fn loudly(words: &Words) {
     eprintln!("muster: ! {}", words.zh);
 }
 
-async fn listen(configuration: &Configuration, host: Arc<Host>) -> anyhow::Result<()> {
+async fn listen(configuration: &Configuration, host: Arc<Host>, deliveries: Deliveries) -> anyhow::Result<()> {
     let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
     let tls =
         configuration.settings.tls.clone().map(|settings| {
@@ -86,7 +97,8 @@ async fn listen(configuration: &Configuration, host: Arc<Host>) -> anyhow::Resul
         }
         eprintln!("muster: stopping; running requests are answered first");
     };
-    let service = Service { host: Arc::clone(&host), gate: Arc::clone(&gate), tls, warnings: warnings.into() };
+    let service =
+        Service { host: Arc::clone(&host), gate: Arc::clone(&gate), tls, warnings: warnings.into(), deliveries };
     muster_server::serve(listener, service, configuration.connections, stop).await;
     gate.tidy(host.now()).await.context("the days of tokens' last use")
 }

@@ -38,6 +38,7 @@ struct File {
     connections: Connections,
     access: Option<AccessSettings>,
     tls: Option<TlsSettings>,
+    outbox: Option<muster_outbox::Settings>,
 }
 
 /// `[connections]`: what callers may take up.
@@ -64,6 +65,8 @@ pub(crate) struct Configuration {
     pub(crate) low_space_mebibytes: u64,
     pub(crate) connections: ConnectionLimits,
     pub(crate) settings: Settings,
+    /// Who is told of what was decided; nobody without it.
+    pub(crate) outbox: Option<muster_outbox::Settings>,
 }
 
 impl Configuration {
@@ -127,6 +130,7 @@ impl Configuration {
             low_space_mebibytes: low_space,
             connections: read.connections.limits()?,
             settings: Settings { access, tls: read.tls },
+            outbox: serve.outbox.as_deref().map(crate::commands::outbox::settings).transpose()?.or(read.outbox),
             file,
         })
     }

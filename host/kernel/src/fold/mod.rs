@@ -18,7 +18,7 @@ use crate::record::{Cause, Entry, Fact};
 use crate::state::{Identity, State, identity_of};
 use crate::{Digest, FindingStatus, Instant};
 
-pub(crate) use callout::ladder as callout_ladder;
+pub use callout::ladder as callout_ladder;
 pub use index::rebuild as rebuild_index;
 pub(crate) use policy::is_failing;
 
