@@ -30,7 +30,8 @@ fn print(value: &Json) -> anyhow::Result<()> {
 pub(crate) fn incident(client: &Client, wanted: &Incident, output: Output) -> anyhow::Result<ExitCode> {
     let district = client.district(wanted.district.as_deref())?;
     let Some(name) = &wanted.name else {
-        let found = client.get(&format!("/districts/{district}/incidents?limit=500"))?;
+        let node = wanted.node.as_deref().map(|node| format!("&node={node}")).unwrap_or_default();
+        let found = client.get(&format!("/districts/{district}/incidents?limit=500{node}"))?;
         match output {
             Output::Json => print(&found)?,
             Output::Text => rows(&found["incidents"]).for_each(|row| say!("{}", brief(row))),
@@ -329,6 +330,9 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
     say!("journal: {}", if found["healthy"] == true { "takes entries" } else { "STOPPED" });
     for row in rows(&found["degraded"]) {
         say!("  ! {}{}", row["district"].as_str().map(|id| format!("{id}: ")).unwrap_or_default(), text(&row["words"]));
+    }
+    for words in rows(&found["access"]["warnings"]) {
+        say!("  ! {}", text(&words[super::language(None).tag()]));
     }
     for row in rows(&found["districts"]) {
         say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);
