@@ -269,6 +269,9 @@ pub(crate) struct Send {
 pub(crate) struct Incident {
     /// An incident's id or any of its names; all are listed without it
     pub(crate) name: Option<String>,
+    /// In the list: those of this node and below it; whoever is bound to a node names it
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) node: Option<String>,
     /// What was known then: a position, or an instant
     #[arg(long, requires = "name")]
     pub(crate) as_of: Option<String>,

@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// What is shown to the host. A token is never sent over plain text to another machine.
-    fn authorization(&self) -> anyhow::Result<Option<String>> {
+    pub(crate) fn authorization(&self) -> anyhow::Result<Option<String>> {
         let token = match &self.token_file {
             Some(path) => {
                 let reference = SecretReference::File(path.clone());

@@ -54,6 +54,8 @@ const RECOGNISED_FOR: Milliseconds = Milliseconds(60_000);
 pub(crate) struct Peer {
     pub(crate) remote: IpAddr,
     pub(crate) machine: Option<Certified>,
+    /// Turns true when the host stops: answers that last end then.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// A certificate that a client proved to hold.
@@ -147,9 +149,9 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(target: "muster::http", %address, %error, "small answers may be held back");
         }
-        let remote = address.ip();
+        let (remote, stop) = (address.ip(), self.stop.clone());
         let Some(tls) = self.tls.clone() else {
-            return self.speak(stream, Peer { remote, machine: None }).await;
+            return self.speak(stream, Peer { remote, machine: None, stop }).await;
         };
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         match tokio::time::timeout(self.limits.head_within, handshake).await {
@@ -157,7 +159,7 @@ impl Connection {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let machine =
                     certificate.map(|found| Certified { der: found.as_ref().to_vec(), recognised: Mutex::default() });
-                self.speak(stream, Peer { remote, machine }).await;
+                self.speak(stream, Peer { remote, machine, stop }).await;
             }
             Ok(Err(error)) => tracing::debug!(target: "muster::http", %address, %error, "the TLS handshake failed"),
             Err(_) => tracing::debug!(target: "muster::http", %address, "the TLS handshake took too long"),

@@ -5,18 +5,21 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use muster_access::Action;
+use muster_access::{Action, Proof};
+use muster_kernel::{Instant, Milliseconds};
 use muster_runtime::Committed;
 use serde::Deserialize;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio_stream::Stream;
 
 use crate::Service;
 use crate::access::Caller;
+use crate::connection::Peer;
 use crate::problem::Problem;
 use crate::reads;
 
@@ -24,6 +27,9 @@ use crate::reads;
 const CATCH_UP: usize = 200;
 /// How often an idle stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// So long an entry may be followed with a signed token, before it is shown again.
+const SIGNED_FOR: Milliseconds = Milliseconds::minutes(15);
 
 /// Where a stream begins.
 #[derive(Debug, Deserialize)]
@@ -38,6 +44,7 @@ pub(crate) async fn entries(
     Path(district): Path<String>,
     Query(wanted): Query<From>,
     caller: Caller,
+    Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let (host, language) = (Arc::clone(&service.host), caller.language);
@@ -48,8 +55,13 @@ pub(crate) async fn entries(
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last: u64| last + 1).max(1);
     let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);
-    let feed = Feed { service, caller, district, live, next, waiting: VecDeque::new() };
-    tokio::spawn(feed.run(sender));
+    let until = match caller.identity.proof {
+        // Its end is known to the issuer only; whoever follows for longer shows it again.
+        Proof::OpenIdConnect { .. } => host.now() + SIGNED_FOR,
+        _ => Instant::MAX,
+    };
+    let feed = Feed { service, caller, until, district, live, next, waiting: VecDeque::new() };
+    tokio::spawn(feed.run(sender, peer.stop.clone()));
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -58,6 +70,7 @@ pub(crate) async fn entries(
 struct Feed {
     service: Service,
     caller: Caller,
+    until: Instant,
     district: String,
     live: broadcast::Receiver<Arc<Committed>>,
     next: u64,
@@ -65,10 +78,20 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(mut self, sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>) {
-        while let Some(event) = self.following().await {
+    async fn run(
+        mut self,
+        sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        loop {
+            let event = tokio::select! {
+                Some(event) = self.following() => event,
+                _ = stop.changed() => return,
+                else => return,
+            };
             // A token that ended meanwhile sees no entry more.
-            if !self.service.gate.still_holds(&self.caller.identity, self.service.host.now()) {
+            let now = self.service.host.now();
+            if now >= self.until || !self.service.gate.still_holds(&self.caller.identity, now) {
                 return;
             }
             if sender.send(Ok(event)).await.is_err() {

@@ -41,6 +41,7 @@ pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) 
     for senders in &bench.senders {
         let load = Load {
             address: address_of(server)?,
+            authorization: client.authorization()?,
             path: format!("/v1/districts/{district}/events"),
             event: event.clone(),
             run: format!("{run}-{senders}"),

@@ -30,7 +30,8 @@ fn print(value: &Json) -> anyhow::Result<()> {
 pub(crate) fn incident(client: &Client, wanted: &Incident, output: Output) -> anyhow::Result<ExitCode> {
     let district = client.district(wanted.district.as_deref())?;
     let Some(name) = &wanted.name else {
-        let found = client.get(&format!("/districts/{district}/incidents?limit=500"))?;
+        let node = wanted.node.as_deref().map(|node| format!("&node={node}")).unwrap_or_default();
+        let found = client.get(&format!("/districts/{district}/incidents?limit=500{node}"))?;
         match output {
             Output::Json => print(&found)?,
             Output::Text => rows(&found["incidents"]).for_each(|row| say!("{}", brief(row))),
@@ -332,6 +333,9 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
     }
     let language = super::language(None);
     rows(&found["outbox"]).for_each(|row| say!("outbox: {}", super::outbox::standing(row, language)));
+    for words in rows(&found["access"]["warnings"]) {
+        say!("  ! {}", text(&words[super::language(None).tag()]));
+    }
     for row in rows(&found["districts"]) {
         say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);
         for policy in rows(&row["policies"]) {

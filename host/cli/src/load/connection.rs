@@ -11,6 +11,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Connection {
     stream: TcpStream,
     address: String,
+    /// The header line that shows who sends, or nothing.
+    authorization: String,
     request: Vec<u8>,
     answer: Vec<u8>,
 }
@@ -29,20 +31,22 @@ impl Answer<'_> {
 }
 
 impl Connection {
-    pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(address: &str, authorization: Option<&str>) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await;
         let stream = stream.with_context(|| format!("no host answers at {address}; start one with `muster serve`"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, address: address.to_owned(), request: Vec::new(), answer: Vec::new() })
+        let authorization = authorization.map(|shown| format!("authorization: {shown}\r\n")).unwrap_or_default();
+        Ok(Self { stream, address: address.to_owned(), authorization, request: Vec::new(), answer: Vec::new() })
     }
 
     /// Sends a request and reads its answer.
     pub(crate) async fn post(&mut self, path: &str, kind: &str, body: &[u8]) -> anyhow::Result<Answer<'_>> {
         self.request.clear();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n{}\r\n",
             self.address,
-            body.len()
+            body.len(),
+            self.authorization
         );
         self.request.extend_from_slice(head.as_bytes());
         self.request.extend_from_slice(body);

@@ -22,6 +22,8 @@ pub(crate) use times::Times;
 pub(crate) struct Load {
     /// Host and port.
     pub(crate) address: String,
+    /// What the senders show, as in the header `Authorization`.
+    pub(crate) authorization: Option<String>,
     /// The path that takes events.
     pub(crate) path: String,
     /// The event; each one sent gets an identity of its own.
@@ -84,7 +86,7 @@ impl Load {
     }
 
     async fn sender(self, next: Arc<AtomicU64>, begun: Instant) -> anyhow::Result<Outcome> {
-        let mut connection = Connection::open(&self.address).await?;
+        let mut connection = Connection::open(&self.address, self.authorization.as_deref()).await?;
         let mut outcome = Outcome::default();
         let Parts { before, after } = self.parts()?;
         let kind = if self.batch == 1 { "application/cloudevents+json" } else { "application/cloudevents-batch+json" };

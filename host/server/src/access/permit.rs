@@ -155,11 +155,7 @@ impl Caller {
     }
 }
 
-/// The node that is meant: a known one by its code, and the root where none is named. One that the tree does not know is
-/// taken as it was named: no binding reaches it but its own.
+/// The node that is meant, as the kernel places it: the nearest that the tree knows, and the root where none is named.
 fn node_of(state: &State, node: Option<&str>) -> Option<NodeCode> {
-    match node {
-        Some(code) => Some(NodeCode::from(code)),
-        None => state.charter().map(|charter| charter.root.clone()),
-    }
+    roster::node(state, node.unwrap_or_default()).map(|node| node.code.clone())
 }
