@@ -111,10 +111,12 @@ impl Host {
         if !self.is_stopped() {
             let asked = Arc::clone(&ask);
             match self.put(district.as_str(), crate::shard::query(move |state| asked(state))) {
-                Ok(told) => match told.blocking_recv() {
-                    Ok(answer) => return Ok(answer),
-                    Err(_) => tracing::debug!(target: "muster::follow", %district, "the journal answers for it"),
-                },
+                Ok(told) => {
+                    if let Ok(answer) = told.blocking_recv() {
+                        return Ok(answer);
+                    }
+                    tracing::debug!(target: "muster::follow", %district, "the journal answers for it");
+                }
                 Err(QueryError::UnknownDistrict(_) | QueryError::Unavailable) => {}
                 Err(error) => return Err(error),
             }

@@ -273,7 +273,7 @@ impl Host {
         taken
     }
 
-    /// The host's counters, in the OpenMetrics text form.
+    /// The host's counters, in the `OpenMetrics` text form.
     pub async fn metrics(&self) -> String {
         let mut standing = Standing::default();
         for id in self.districts() {

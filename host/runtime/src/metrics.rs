@@ -254,7 +254,7 @@ impl Metrics {
         self.changes.get_or_create(&changed).inc();
     }
 
-    /// All of it in the OpenMetrics text form.
+    /// All of it in the `OpenMetrics` text form.
     pub(crate) fn text(&self, standing: &Standing) -> String {
         for (district, sequence, waiting, incidents) in &standing.districts {
             let of = OfDistrict { district: district.clone() };

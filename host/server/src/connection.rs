@@ -104,8 +104,8 @@ pub(crate) async fn serve(
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, address)) => match Arc::clone(&seats).try_acquire_owned() {
-                Ok(seat) => {
+            Ok((stream, address)) => {
+                if let Ok(seat) = Arc::clone(&seats).try_acquire_owned() {
                     let connection = Connection {
                         router: router.clone(),
                         tls: tls.clone(),
@@ -114,12 +114,11 @@ pub(crate) async fn serve(
                         _seat: seat,
                     };
                     tokio::spawn(connection.run(stream, address));
-                }
-                Err(_) => {
+                } else {
                     TURNED_AWAY.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(target: "muster::http", %address, most = limits.connections, "too many connections");
                 }
-            },
+            }
             Err(error) => {
                 tracing::warn!(target: "muster::http", %error, "no connection could be accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;

@@ -146,12 +146,11 @@ impl Intake {
         let parsed = cloudevent::parse(&json, host.now()).map_err(|error| Problem::of_event(&error, language))?;
         let event = parsed.event;
         let found;
-        let district = match &self.district {
-            Some(district) => district.as_str(),
-            None => {
-                found = host.district_of(&event.place).await.map_err(|error| Problem::of_submit(&error, language))?;
-                found.as_str()
-            }
+        let district = if let Some(district) = &self.district {
+            district.as_str()
+        } else {
+            found = host.district_of(&event.place).await.map_err(|error| Problem::of_submit(&error, language))?;
+            found.as_str()
         };
         if self.approves {
             return self.approve(district, event).await.map(Json);

@@ -207,7 +207,9 @@ fn fold(path: &Path, bytes: &[u8]) -> Result<Rows, BatchesError> {
             return Ok(rows);
         };
         let changes = read(body).ok_or_else(|| damaged(offset, "a batch has an unknown form"))?;
-        changes.into_iter().for_each(|(key, row)| carry(&mut rows, key, row));
+        for (key, row) in changes {
+            carry(&mut rows, key, row);
+        }
         (offset, number) = (end, number + 1);
     }
     if number == 0 { Err(damaged(0, "it is empty")) } else { Ok(rows) }
@@ -235,7 +237,10 @@ fn batch_at(bytes: &[u8], offset: usize) -> Option<(u64, &[u8], usize)> {
     Some((u64::from_le_bytes(*number), body, offset + PREFIX + size))
 }
 
-fn read(mut bytes: &[u8]) -> Option<Vec<(&[u8], Option<&[u8]>)>> {
+/// A key, and its row or nothing when it is gone.
+type Change<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn read(mut bytes: &[u8]) -> Option<Vec<Change<'_>>> {
     let mut changes = Vec::new();
     while !bytes.is_empty() {
         let key = part(&mut bytes)??;

@@ -16,7 +16,7 @@ pub(crate) enum Token {
         to: PathBuf,
     },
     /// Issue a token; it is shown once
-    Issue(IssueToken),
+    Issue(Box<IssueToken>),
     /// List all tokens, without their secrets
     List,
     /// Take a token back, at once
@@ -37,8 +37,8 @@ pub(crate) struct IssueToken {
     /// What people call the holder
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The role: public_reader, reporter, responder, duty_officer, commander, approver, supervisor, policy_author,
-    /// policy_releaser, operator
+    /// The role: `public_reader`, `reporter`, `responder`, `duty_officer`, `commander`, `approver`, `supervisor`,
+    /// `policy_author`, `policy_releaser`, `operator`
     #[arg(long, required_unless_present = "bindings")]
     pub(crate) role: Option<String>,
     /// The district in which the role is held

@@ -52,7 +52,8 @@ pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) 
         };
         let before = bench.process.and_then(processor_time);
         let mut outcome = runtime.block_on(load.run())?;
-        let used = bench.process.and_then(processor_time).zip(before).map(|(after, before)| after - before);
+        let used =
+            bench.process.and_then(processor_time).zip(before).map(|(after, before)| after.saturating_sub(before));
         ensure!(bench.process.is_none() || used.is_some(), "the processor time of the process cannot be read");
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let each = used.map(|used| used.as_secs_f64() * 10_000.0 / outcome.taken.max(1) as f64);

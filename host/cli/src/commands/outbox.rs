@@ -51,11 +51,12 @@ pub(crate) fn run(client: &Client, outbox: &Outbox, output: Output) -> anyhow::R
 
 /// As one part of a path (RFC 3986): an identity holds strokes, a name anything.
 fn escaped(text: &str) -> String {
+    use std::fmt::Write as _;
     text.bytes().fold(String::with_capacity(text.len()), |mut part, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             part.push(char::from(byte));
         } else {
-            part.push_str(&format!("%{byte:02X}"));
+            write!(part, "%{byte:02X}").expect("text takes every byte");
         }
         part
     })

@@ -69,8 +69,7 @@ fn what_is_wrong_is_named_with_file_line_and_field() {
         "districts = [\"a\"]\n".to_owned(),
         format!("{LEAST}[connections]\nhead_bytes = 10\n"),
     ];
-    let said: Vec<String> =
-        wrong.iter().map(|text| of_file(text, serve(), nothing).expect_err("wrong").to_string()).collect();
+    let said: Vec<String> = wrong.iter().map(|text| of_file(text, serve(), nothing).expect_err("wrong")).collect();
     assert!(!said.iter().any(|said| said.contains("hush")), "a secret is repeated: {said:?}");
     let expected = [
         "/etc/muster/muster.toml:3: unknown field `lisen`",

@@ -273,7 +273,7 @@ impl Scene {
         let incidents = host.get("/v1/districts/yunhe/incidents", Some(&token)).body;
         for row in incidents["incidents"].as_array().expect("incidents") {
             if let Some(seen) = seen.iter_mut().find(|seen| row["node"] == seen.node) {
-                seen.incident = row["id"].as_str().expect("an id").to_owned();
+                row["id"].as_str().expect("an id").clone_into(&mut seen.incident);
             }
         }
         assert!(seen.iter().all(|seen| !seen.incident.is_empty()), "an incident at every node: {incidents}");

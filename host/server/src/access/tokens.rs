@@ -167,9 +167,10 @@ async fn is_known(caller: &Caller, host: &Host, index: usize, binding: &Binding)
     let Some(node) = binding.node.clone() else { return Ok(()) };
     let code = node.clone();
     let known = host.query(district.as_str(), move |state| roster::exact(state, code.as_str()).is_some()).await;
-    match known.map_err(|error| Problem::of_query(&error, caller.language))? {
-        true => Ok(()),
-        false => Err(wrong("node", format!("the tree of {district} has no node `{node}`"))),
+    if known.map_err(|error| Problem::of_query(&error, caller.language))? {
+        Ok(())
+    } else {
+        Err(wrong("node", format!("the tree of {district} has no node `{node}`")))
     }
 }
 

@@ -35,9 +35,10 @@ impl Heard {
         match event {
             Event::Attempted { outcome, .. } => {
                 self.host.count_delivery(word(outcome));
-                match outcome {
-                    Outcome::Delivered => tracing::debug!(target: "muster::outbox", kind, "{said}"),
-                    _ => tracing::info!(target: "muster::outbox", kind, "{said}"),
+                if *outcome == Outcome::Delivered {
+                    tracing::debug!(target: "muster::outbox", kind, "{said}");
+                } else {
+                    tracing::info!(target: "muster::outbox", kind, "{said}");
                 }
             }
             Event::Delivered { .. } => tracing::debug!(target: "muster::outbox", kind, "{said}"),

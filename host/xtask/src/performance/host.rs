@@ -20,7 +20,9 @@ impl Host {
     pub(crate) fn start(muster: &Path, data: &Path, folders: &[PathBuf]) -> anyhow::Result<Self> {
         let mut serve = Command::new(muster);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("MUSTER_LOG", "error");
-        folders.iter().for_each(|folder| _ = serve.arg("--district").arg(folder));
+        for folder in folders {
+            serve.arg("--district").arg(folder);
+        }
         let mut child = serve.stderr(Stdio::piped()).spawn().context("the host does not start")?;
         let said = child.stderr.take().context("its standard error was asked for")?;
         let (mut lines, mut heard) = (BufReader::new(said).lines(), Vec::new());
@@ -52,7 +54,9 @@ impl Host {
         let mut bench = Command::new(&self.muster);
         bench.args(["--output", "json", "--server", &self.address, "bench", "--district", district, "--event"]);
         bench.arg(root.join("examples/yunhe/load/event.json")).arg("--pid").arg(self.child.id().to_string());
-        options.iter().for_each(|(name, value)| _ = bench.arg(name).arg(value));
+        for (name, value) in options {
+            bench.arg(name).arg(value);
+        }
         let output = bench.output()?;
         ensure!(output.status.success(), "the load fails: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout)?;
