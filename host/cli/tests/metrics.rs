@@ -60,10 +60,17 @@ fn rules_and_dashboard_ask_for_what_there_is() {
         };
         known.extend(endings.iter().map(|ending| format!("{name}{ending}")));
     }
+    // What nothing happened to yet has no series and is not said; it is there by the name under which it is registered.
+    let registered = fs::read_to_string(root().join("host/runtime/src/metrics.rs")).expect("the counters");
+    let is_registered = |name: &str| {
+        let name = name.trim_start_matches("muster_");
+        let family = ["_total", "_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending));
+        registered.contains(&format!("\"{}\"", family.unwrap_or(name)))
+    };
     for file in ["deploy/prometheus/muster.rules.yml", "deploy/grafana/muster.json"] {
         let asked = named(&fs::read_to_string(root().join(file)).expect("shipped"));
         assert!(!asked.is_empty(), "{file} asks for nothing");
-        let unknown: Vec<&String> = asked.difference(&known).collect();
+        let unknown: Vec<&String> = asked.difference(&known).filter(|name| !is_registered(name)).collect();
         assert!(unknown.is_empty(), "{file} asks for {unknown:?}, which the host does not count");
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn build(wanted: &Build) -> anyhow::Result<ExitCode> {
 /// What is wrong with a folder, or, when it can be used, what should be looked at before the crisis.
 pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     if wanted.what.is_dir() {
-        let fine = check_district(&wanted.what, wanted.lang)?;
+        let fine = check_district(&wanted.what, wanted.lang)? == Checked::Fine;
         return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let serve = Serve { config: Some(wanted.what.clone()), ..Serve::default() };
@@ -48,7 +48,7 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     }
     let mut fine = true;
     for folder in &configuration.districts {
-        fine &= check_district(folder, wanted.lang)?;
+        fine &= check_district(folder, wanted.lang)? != Checked::Faulty;
     }
     let access = &configuration.settings.access;
     if access.development || access.insecure {
@@ -60,7 +60,18 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
 }
 
 /// One district's folder. Whether nothing is to be looked at.
-fn check_district(path: &std::path::Path, lang: Option<Lang>) -> anyhow::Result<bool> {
+/// What was found in a district's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checked {
+    /// Nothing.
+    Fine,
+    /// It can be used; something should be looked at before the crisis.
+    ToLookAt,
+    /// It cannot be used as it stands.
+    Faulty,
+}
+
+fn check_district(path: &std::path::Path, lang: Option<Lang>) -> anyhow::Result<Checked> {
     let folder = muster_runtime::folder::read(path)?;
     let engine = Engine::new(Limits::STANDARD)?;
     for (role, files) in &folder.policies {
@@ -73,7 +84,7 @@ fn check_district(path: &std::path::Path, lang: Option<Lang>) -> anyhow::Result<
         );
     }
     if faulty_settings(&folder.policies, super::language(lang)) {
-        return Ok(false);
+        return Ok(Checked::Faulty);
     }
     let charter = &folder.charter;
     let advice = muster_runtime::lint::lint(charter, RealClock.now());
@@ -91,7 +102,7 @@ fn check_district(path: &std::path::Path, lang: Option<Lang>) -> anyhow::Result<
         folder.policies.len(),
         if advice.is_empty() { "nothing to complain about".to_owned() } else { format!("{} to look at", advice.len()) }
     );
-    Ok(advice.is_empty())
+    Ok(if advice.is_empty() { Checked::Fine } else { Checked::ToLookAt })
 }
 
 /// Whether settings do not keep to the schema of their package. What is wrong is said.

@@ -57,6 +57,22 @@ name = { zh = "示例市", en = "Example" }
 utc_offset = "+08:00"
 currency = "CNY"
 
+[levels]
+# What takes force without a person's confirmation; a person confirms what is above.
+provisional_max = "III"
+
+[grants]
+# How far a grant may widen a power, how long, and from which tier it may be carried further down.
+multiplier_max_permille = 1000
+hours_max = 72
+carries_from = "street"
+
+[times]
+callout_match_minutes = 10
+# So long an identity is remembered: the same event sent again gets its first receipt.
+identity_days = 30
+approval_wait_minutes = 120
+
 [[node]]
 code = "990100"
 name = "示例市"

@@ -263,7 +263,8 @@ impl Scene {
         ]);
         let token = host.issue("setup", bindings, &["urn:test:weather", "urn:test:grid"]);
         let mut seen = Vec::new();
-        for (_, node) in WITHIN {
+        // From the lowest up: a warning belongs to what is already open above its node.
+        for node in [BELOW, OWN, FOREIGN, ROOT] {
             let warning = crate::support::warning(&format!("w-{node}"), node, "red");
             let answer = host.post("/v1/districts/yunhe/events", Some(&token), &warning);
             assert_eq!(answer.status, 200, "{}", answer.body);

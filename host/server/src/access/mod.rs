@@ -95,7 +95,7 @@ impl Gate {
         let register = store.load()?;
         let mut districts: Vec<(DistrictId, NodeCode)> = Vec::new();
         for id in host.districts() {
-            let root = |state: &muster_kernel::State| state.charter().map(|charter| charter.root.clone());
+            let root = |state: &muster_kernel::State| state.charter().map(top);
             let root = host.query(id.as_str(), root).await;
             let root = root.map_err(|reason| GateError::District(id.clone(), reason))?;
             districts.extend(root.map(|root| (id, root)));
@@ -246,4 +246,13 @@ impl Gate {
         }
         Ok(())
     }
+}
+
+/// The topmost node of a tree: a body above the district's own root gives orders, too, and whoever sits at a machine under
+/// development plays all of them.
+fn top(charter: &muster_kernel::charter::Charter) -> NodeCode {
+    let parent = |code: &NodeCode| charter.nodes.iter().find(|node| node.code == *code)?.parent.clone();
+    // A tree has no circle; the bound holds whatever a file says.
+    let above = std::iter::successors(Some(charter.root.clone()), parent).take(charter.nodes.len() + 1);
+    above.last().unwrap_or_else(|| charter.root.clone())
 }
