@@ -147,7 +147,7 @@ fn everything_arrives_in_order_over_an_outage_and_a_power_cut() {
     assert!(row["queued"].as_u64().is_some_and(|queued| queued > 5), "{status}");
     assert_eq!(row["dead"], 0, "{status}");
     assert!(receiver.taken().is_empty());
-    assert!(decided(&server, |kind| kind == "callout.issued").len() > 1, "the storm calls people out");
+    assert!(decided(&server, |_| true).len() > 5, "the storm is decided on");
 
     // It comes back, slow enough that the host dies among its messages.
     receiver.answer_with(|_| {

@@ -221,10 +221,28 @@ fn host_routes() -> Vec<Probe> {
     let mut probes = vec![
         plain("/v1/status", A::ReadStatus),
         plain("/v1/tokens", A::AdministerTokens),
+        plain("/v1/outbox", A::ReadOutbox),
+        plain("/v1/outbox/dead-letters", A::ReadDeadLetters),
         plain("/metrics", A::ReadMetrics),
         plain("/healthz", A::ReadHealth),
         plain("/readyz", A::ReadHealth),
     ];
+    // Without a name of who acts: whoever is let in hears of that.
+    let acts = [
+        "/v1/outbox/messages/{id}/{act}",
+        "/v1/outbox/recipients/{recipient}/channels/{channel}/enable",
+        "/v1/outbox/recipients/{recipient}/forget",
+    ];
+    for route in acts {
+        let path = route.replace("{id}", "yunhe%2F1%2F0%2Fnobody").replace("{act}", "replay");
+        probes.push(Probe {
+            route: ("POST", route),
+            path: path.replace("{recipient}", "nobody").replace("{channel}", "none"),
+            body: Some(("application/json", json!({}))),
+            action: A::ReplayDeadLetters,
+            place: Host,
+        });
+    }
     let revoke = "/v1/tokens/{token}/revoke";
     for (route, body) in [("/v1/tokens", json!({})), (revoke, json!({"reason": "a test"}))] {
         probes.push(Probe {
@@ -280,7 +298,7 @@ impl Scene {
         assert!(seen.iter().all(|seen| !seen.incident.is_empty()), "an incident at every node: {incidents}");
         let dry = json!({"action": "activate", "by": "setup", "dry_run": true});
         let attempt = host.post("/v1/districts/yunhe/policies/triage", Some(&token), &dry).body;
-        let report = attempt["backtest"]["report"].as_str();
+        let report = attempt["backtest"].as_str();
         let backtest = report.unwrap_or_else(|| panic!("a backtest: {attempt}")).to_owned();
         Self { seen, backtest }
     }
