@@ -59,7 +59,6 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One district's folder. Whether nothing is to be looked at.
 /// What was found in a district's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Checked {
@@ -71,6 +70,7 @@ enum Checked {
     Faulty,
 }
 
+/// One district's folder. Whether nothing is to be looked at.
 fn check_district(path: &std::path::Path, lang: Option<Lang>) -> anyhow::Result<Checked> {
     let folder = muster_runtime::folder::read(path)?;
     let engine = Engine::new(Limits::STANDARD)?;
