@@ -118,6 +118,9 @@ fn run(folder: &Path, entries: &[Entry], mut receiver: impl FnMut(&MessageId) ->
             let outcome = receiver(&attempt.message.id);
             if outcome == Outcome::Delivered {
                 seen.delivered.push(attempt.message.id.clone());
+                // The moment between a delivery and its row: what a power cut then leaves.
+                let (bytes, _) = seen.on_disk.last().cloned().expect("rows from the start on");
+                seen.on_disk.push((bytes, seen.delivered.len()));
             }
             let step = outbox.ended(&attempt.message.id, &attempt.channel, outcome, now);
             keep(&mut kept, folder, &step, seen);
