@@ -212,7 +212,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whoever sits at the machine, under the development profile: every role at the root of every district and drill.
+    /// Whoever sits at the machine, under the development profile: every role at the node that is given for each district, and in its drills.
     pub fn loopback_development(districts: &[(DistrictId, NodeCode)]) -> Self {
         let of_district = |role: AccessRole, (district, root): &(DistrictId, NodeCode)| {
             let binding = Binding::at(role, district.clone(), root.clone());

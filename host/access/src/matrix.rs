@@ -95,8 +95,9 @@ const fn row(action: Action) -> [Scope; 10] {
         A::ReadBacktests                       => [X, X, X, X, X, X, D, D, D, X],
         A::ProposePolicy                       => [X, X, X, X, X, X, X, D, D, X],
         A::ReleasePolicy                       => [X, X, X, X, X, X, X, X, D, X],
-        A::ReadOutbox                          => [X, X, X, X, X, X, D, X, X, H],
-        A::ReadDeadLetters                     => [X, X, X, X, X, X, D, X, X, H],
+        // The recipients are the host's, not a district's: who looks at one district cannot be shown its part alone.
+        A::ReadOutbox                          => [X, X, X, X, X, X, X, X, X, H],
+        A::ReadDeadLetters                     => [X, X, X, X, X, X, X, X, X, H],
         A::ReplayDeadLetters                   => [X, X, X, X, X, X, X, X, X, H],
         A::AdministerTokens                    => [X, X, X, X, X, X, X, X, X, H],
         A::ReadStatus                          => [X, X, X, X, X, X, X, X, X, H],

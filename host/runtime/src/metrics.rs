@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use muster_kernel::record::{Cause, Entry, Fact, Fallback};
+use muster_kernel::record::{Cause, Entry, Fact};
 use muster_kernel::role::{Binding, Failure};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -194,7 +194,7 @@ impl Metrics {
         }
         for call in &entry.calls {
             let role = call.role.as_str();
-            let outcome = call.failure.map_or("answered", failure);
+            let outcome = call.failure.map_or("answered", Failure::as_str);
             self.evaluations.get_or_create(&Evaluated { role, binding: binding(call.binding), outcome }).inc();
             #[expect(clippy::cast_precision_loss, reason = "fuel is far below 2^52")]
             self.fuel.get_or_create(&OfRole { role }).observe(call.fuel as f64);
@@ -202,7 +202,7 @@ impl Metrics {
         for fact in &entry.facts {
             match fact {
                 Fact::PolicyFailed { role, fallback, .. } => {
-                    let fell = FellBack { role: role.as_str(), rung: rung(*fallback) };
+                    let fell = FellBack { role: role.as_str(), rung: fallback.as_str() };
                     self.fallbacks.get_or_create(&fell).inc();
                 }
                 Fact::PolicyDemoted { role, .. } => {
@@ -298,29 +298,5 @@ const fn binding(binding: Binding) -> &'static str {
         Binding::LastKnownGood => "last_known_good",
         Binding::Baseline => "baseline",
         Binding::Former(_) => "former",
-    }
-}
-
-const fn failure(failure: Failure) -> &'static str {
-    match failure {
-        Failure::Unbound => "unbound",
-        Failure::Trapped => "trapped",
-        Failure::OutOfFuel => "out_of_fuel",
-        Failure::TooSlow => "too_slow",
-        Failure::TooLarge => "too_large",
-        Failure::Denied => "denied",
-        Failure::Invalid => "invalid",
-        Failure::HostFault => "host_fault",
-    }
-}
-
-const fn rung(fallback: Fallback) -> &'static str {
-    match fallback {
-        Fallback::InForce => "in_force",
-        Fallback::LastKnownGood => "last_known_good",
-        Fallback::Baseline => "baseline",
-        Fallback::BuiltIn => "built_in",
-        Fallback::HumanQueue => "human_queue",
-        Fallback::Later => "later",
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Extension, FromRef, Request};
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -61,6 +61,12 @@ pub struct Service {
 impl FromRef<Service> for Arc<Host> {
     fn from_ref(service: &Service) -> Self {
         Self::clone(&service.host)
+    }
+}
+
+impl FromRef<Service> for Deliveries {
+    fn from_ref(service: &Service) -> Self {
+        service.deliveries.clone()
     }
 }
 
@@ -137,7 +143,6 @@ fn router(service: Service) -> Router {
         .layer(middleware::from_fn_with_state(service.clone(), access::at_the_door))
         .layer(middleware::from_fn(problem::in_words))
         .layer(middleware::from_fn(traced))
-        .layer(Extension(service.deliveries.clone()))
         .with_state(service)
 }
 

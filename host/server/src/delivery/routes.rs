@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Extension, Path, Query};
+use axum::extract::{Path, Query, State};
 use muster_access::Action;
 use muster_outbox::{CarrierError, ChannelName, Command, CommandError, DeadLetter, MessageId, RecipientName};
 use serde::Deserialize;
@@ -41,8 +41,8 @@ async fn ask<T: Send + 'static>(
             Kind::NoOutbox,
             language,
             match language {
-                Language::Chinese => "启动主机时加上 `--outbox FILE`",
-                Language::English => "start the host with `--outbox FILE`",
+                Language::Chinese => "请在 muster.toml 中写明 [outbox],或启动主机时加上 --outbox FILE",
+                Language::English => "write `[outbox]` in muster.toml, or start the host with `--outbox FILE`",
             },
         ));
     };
@@ -61,7 +61,7 @@ fn problem(error: &CarrierError, language: Language) -> Problem {
 }
 
 /// `GET /v1/outbox`.
-pub(crate) async fn status(Extension(deliveries): Extension<Deliveries>, caller: Caller) -> Answer {
+pub(crate) async fn status(State(deliveries): State<Deliveries>, caller: Caller) -> Answer {
     caller.on_host(Action::ReadOutbox)?;
     let rows = ask(&deliveries, caller.language, Running::status).await?;
     Ok(Json(json!({"recipients": rows})))
@@ -69,7 +69,7 @@ pub(crate) async fn status(Extension(deliveries): Extension<Deliveries>, caller:
 
 /// `GET /v1/outbox/dead-letters`: of one recipient, or of all.
 pub(crate) async fn dead_letters(
-    Extension(deliveries): Extension<Deliveries>,
+    State(deliveries): State<Deliveries>,
     Query(wanted): Query<Letters>,
     caller: Caller,
 ) -> Answer {
@@ -117,28 +117,29 @@ fn letter(letter: &DeadLetter) -> Json_ {
     })
 }
 
-fn act(body: &[u8], language: Language) -> Result<Act, Problem> {
-    let act: Act =
-        serde_json::from_slice(body).map_err(|reason| Problem::new(Kind::NotJson, language, reason.to_string()))?;
+/// Who acts on the outbox, and why; asked only of those who may, and in nobody else's name.
+fn act(caller: &Caller, body: &[u8]) -> Result<Act, Problem> {
+    caller.on_host(Action::ReplayDeadLetters)?;
+    let act: Act = serde_json::from_slice(body)
+        .map_err(|reason| Problem::new(Kind::NotJson, caller.language, reason.to_string()))?;
     if act.by.trim().is_empty() {
-        return Err(Problem::new(Kind::BadRequest, language, "say who acts").field(Some("by")));
+        return Err(Problem::new(Kind::BadRequest, caller.language, "say who acts").field(Some("by")));
     }
+    caller.is_person("by", &act.by)?;
     Ok(act)
 }
 
 /// `POST /v1/outbox/messages/{id}/{act}`: `receipt`, `replay` or `discard`.
 pub(crate) async fn message(
-    Extension(deliveries): Extension<Deliveries>,
+    State(deliveries): State<Deliveries>,
     Path((id, deed)): Path<(String, String)>,
     caller: Caller,
     body: Bytes,
 ) -> Answer {
-    caller.on_host(Action::ReplayDeadLetters)?;
+    let Act { by, reason } = act(&caller, &body)?;
     let language = caller.language;
     let no_message = || Problem::new(Kind::NotFound, language, format!("`{id}` is not the identity of a message"));
     let id = MessageId::parse(&id).ok_or_else(no_message)?;
-    let Act { by, reason } = act(&body, language)?;
-    caller.is_person("by", &by)?;
     let command = match deed.as_str() {
         "receipt" => Command::Receipt { id, by: by.clone() },
         "replay" => Command::Replay { id, by: by.clone() },
@@ -153,32 +154,26 @@ pub(crate) async fn message(
 
 /// `POST /v1/outbox/recipients/{recipient}/channels/{channel}/enable`.
 pub(crate) async fn enable(
-    Extension(deliveries): Extension<Deliveries>,
+    State(deliveries): State<Deliveries>,
     Path((recipient, channel)): Path<(String, String)>,
     caller: Caller,
     body: Bytes,
 ) -> Answer {
-    caller.on_host(Action::ReplayDeadLetters)?;
-    let language = caller.language;
-    let Act { by, reason } = act(&body, language)?;
-    caller.is_person("by", &by)?;
+    let Act { by, reason } = act(&caller, &body)?;
     let (recipient, channel) = (RecipientName::from(recipient.as_str()), ChannelName::from(channel.as_str()));
-    carry_out(&deliveries, Command::Enable { recipient, channel, by: by.clone() }, by, reason, language).await
+    carry_out(&deliveries, Command::Enable { recipient, channel, by: by.clone() }, by, reason, caller.language).await
 }
 
 /// `POST /v1/outbox/recipients/{recipient}/forget`: what is kept of one that the settings do not name any more.
 pub(crate) async fn forget(
-    Extension(deliveries): Extension<Deliveries>,
+    State(deliveries): State<Deliveries>,
     Path(recipient): Path<String>,
     caller: Caller,
     body: Bytes,
 ) -> Answer {
-    caller.on_host(Action::ReplayDeadLetters)?;
-    let language = caller.language;
-    let Act { by, reason } = act(&body, language)?;
-    caller.is_person("by", &by)?;
+    let Act { by, reason } = act(&caller, &body)?;
     let command = Command::Forget { recipient: RecipientName::from(recipient.as_str()) };
-    carry_out(&deliveries, command, by, reason, language).await
+    carry_out(&deliveries, command, by, reason, caller.language).await
 }
 
 async fn carry_out(

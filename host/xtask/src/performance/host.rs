@@ -38,12 +38,8 @@ impl Host {
         Ok(Self { muster: muster.into(), data: data.into(), child, address })
     }
 
-    /// Sends what opens the incident that the events belong to, in the real district's drill.
-    pub(crate) fn first(&self, root: &Path) -> anyhow::Result<()> {
-        self.first_in(root, "yunhe")
-    }
-
-    pub(crate) fn first_in(&self, root: &Path, district: &str) -> anyhow::Result<()> {
+    /// Sends what opens the incident that the events belong to, in a district's drill, and some events to get warm.
+    pub(crate) fn first(&self, root: &Path, district: &str) -> anyhow::Result<()> {
         let first = root.join("examples/yunhe/load/first.jsonl");
         let first = first.to_str().context("a path in UTF-8")?;
         self.bench(root, district, &[("--first", first), ("--senders", "16"), ("--events", "2000")]).map(drop)

@@ -66,7 +66,7 @@ fn events_over_http(root: &Path, muster: &Path, place: &Path, page: &mut String)
     let data = place.join("one");
     let city = root.join("examples/yunhe");
     let host = Host::start(muster, &data, std::slice::from_ref(&city))?;
-    host.first(root)?;
+    host.first(root, "yunhe")?;
     writeln!(page, "## Events over HTTP\n")?;
     writeln!(
         page,
@@ -146,7 +146,7 @@ fn districts(root: &Path, muster: &Path, place: &Path, page: &mut String) -> any
         let alone = *alone.get_or_insert(memory);
         let each =
             if count == 1 { "-".into() } else { format!("{}", memory.saturating_sub(alone) / (count as u64 - 1)) };
-        host.first_in(root, "d0000")?;
+        host.first(root, "d0000")?;
         let measured = host.bench(root, "d0000", &[("--senders", "64"), ("--events", "10000")])?;
         writeln!(
             page,
