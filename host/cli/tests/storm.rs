@@ -203,7 +203,7 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
     let data = tempfile::tempdir().expect("a folder");
     let trust = city.office.trust();
     let server = Server::start_with(data.path(), &city.folders, &["--trust", trust.to_str().expect("UTF-8")]);
-    let editions: Vec<(&str, Vec<u8>, Vec<u8>)> = (0..reloads)
+    let editions: Vec<(&str, Vec<u8>, Vec<u8>, String)> = (0..reloads)
         .map(|turn| {
             let edition = format!("{turn}");
             let (kind, bytes, signed) = match turn % 6 {
@@ -215,7 +215,9 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 _ => ("good", variant(&good, &edition), true),
             };
             let attestations = if signed { city.sign(&bytes) } else { Vec::new() };
-            (kind, bytes, attestations)
+            // Named beforehand: what this process computes between two reloads would stand in the others' times.
+            let name = digest(&bytes);
+            (kind, bytes, attestations, name)
         })
         .collect();
     let (stop, reloading) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -226,7 +228,7 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
         scope.spawn(|| load(&server, districts, rate, &stop, &reloading, &sent));
         std::thread::sleep(Duration::from_secs(5));
         reloading.store(true, Ordering::Relaxed);
-        for (kind, bytes, attestations) in &editions {
+        for (kind, bytes, attestations, name) in &editions {
             let kind = *kind;
             if kind == "wider" {
                 city.bind("");
@@ -240,13 +242,13 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 outcomes.entry(kind).or_default().1 += 1;
                 continue;
             }
-            let attempt = settled(&server, &digest(bytes)).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
+            let attempt = settled(&server, name).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
             // A package and what is signed about it are two files: an attempt may see the first without the second.
             let mut activated = attempt["seq"].is_number();
             let wait = Instant::now();
             while kind == "good" && !activated && wait.elapsed() < Duration::from_secs(20) {
                 std::thread::sleep(Duration::from_millis(20));
-                let last = attempts(&server).into_iter().rev().find(|attempt| attempt["package"] == digest(bytes));
+                let last = attempts(&server).into_iter().rev().find(|attempt| attempt["package"] == name.as_str());
                 activated = last.is_some_and(|attempt| attempt["seq"].is_number());
             }
             if kind == "good" {
