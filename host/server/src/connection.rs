@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -45,6 +46,9 @@ impl Default for ConnectionLimits {
 
 /// So long requests that are under way may go on once the host is told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// So long an open connection may still bring a request once the host is told to stop: it may be under way already, and its
+/// answer says that the connection ends.
+const LINGER: Duration = Duration::from_secs(1);
 /// So long the host waits when the system gives it no connection, for instance for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// So long a machine that was recognised by its certificate is not looked up again.
@@ -168,11 +172,18 @@ impl Connection {
     async fn speak(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         use tower_service::Service as _;
         let peer = Arc::new(peer);
-        let router = self.router;
+        let (router, stopping) = (self.router, self.stop.clone());
         let answer = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Arc::clone(&peer));
-            router.clone().call(request)
+            let (answering, stopping) = (router.clone().call(request), stopping.clone());
+            async move {
+                let mut response = answering.await;
+                if let (true, Ok(response)) = (*stopping.borrow(), &mut response) {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -183,10 +194,13 @@ impl Connection {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            _ = self.stop.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+            _ = self.stop.changed() => match tokio::time::timeout(LINGER, connection.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            },
         };
         if let Err(error) = ended {
             tracing::debug!(target: "muster::http", %error, "a connection ended");

@@ -37,4 +37,7 @@ pub(crate) struct Serve {
     /// Below so many MiB of free disk, 256 by default, signals are refused while acts of people are still taken
     #[arg(long)]
     pub(crate) low_space_mebibytes: Option<u64>,
+    /// Read the settings, and every district's folder, as a start would, and end: nothing is opened
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

@@ -15,6 +15,7 @@ pub(crate) mod bench;
 pub(crate) mod call_list;
 pub(crate) mod care;
 pub(crate) mod certify;
+pub(crate) mod handover;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod journal;

@@ -42,10 +42,7 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     }
     let serve = Serve { config: Some(wanted.what.clone()), ..Serve::default() };
     let configuration = Configuration::of(&serve, |name| std::env::var(name).ok())?;
-    super::serve::check_tls(&configuration, RealClock.now())?;
-    if let Some(trust) = &configuration.trust {
-        super::keys::trust(trust)?;
-    }
+    super::serve::check_named(&configuration)?;
     let mut fine = true;
     for folder in &configuration.districts {
         fine &= check_district(folder, wanted.lang)? != Checked::Faulty;

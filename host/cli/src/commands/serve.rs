@@ -9,14 +9,14 @@ use anyhow::{Context, bail};
 use muster_access::listen::Listening;
 use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
-use muster_runtime::{Host, HostOptions};
+use muster_runtime::{Clock as _, Host, HostOptions, RealClock};
 use muster_server::delivery::Deliveries;
 use muster_server::{Gate, Service};
 use muster_store::{Batches, backup};
 use rustls::time_provider::DefaultTimeProvider;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::handover::Handover;
 use crate::arguments::Serve;
 use crate::configuration::Configuration;
 
@@ -25,8 +25,19 @@ const LOOK_AT_TLS: Duration = Duration::from_secs(5);
 /// How often the host puts its register of tokens in order.
 const TIDY: Duration = Duration::from_mins(10);
 
+/// What the process is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Stop,
+    HandOver,
+}
+
 pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
+    let handover = Arc::new(Handover::new()?);
     let configuration = Configuration::of(serve, |name| std::env::var(name).ok())?;
+    if serve.dry_run {
+        return rehearse(&configuration);
+    }
     let mut options = HostOptions::live(configuration.data.clone(), configuration.districts.clone());
     options.shards = configuration.shards;
     options.trust.clone_from(&configuration.trust);
@@ -42,11 +53,26 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
         None => Deliveries::none(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), deliveries.clone()));
+    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), deliveries.clone(), &handover));
     deliveries.stop();
     host.close();
-    served?;
+    if served? == Told::HandOver {
+        drop(runtime);
+        return Err(handover
+            .replace()
+            .context("the new process cannot be started; nothing that was acknowledged is lost"));
+    }
     eprintln!("muster: stopped; everything that was acknowledged is in {}", configuration.data.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads all that a start would read, and ends.
+fn rehearse(configuration: &Configuration) -> anyhow::Result<ExitCode> {
+    check_named(configuration)?;
+    for folder in &configuration.districts {
+        muster_runtime::folder::read(folder)?;
+    }
+    println!("the settings and {} districts can be read; nothing was opened", configuration.districts.len());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,7 +82,12 @@ fn loudly(words: &Words) {
     eprintln!("muster: ! {}", words.zh);
 }
 
-async fn listen(configuration: &Configuration, host: Arc<Host>, deliveries: Deliveries) -> anyhow::Result<()> {
+async fn listen(
+    configuration: &Configuration,
+    host: Arc<Host>,
+    deliveries: Deliveries,
+    handover: &Arc<Handover>,
+) -> anyhow::Result<Told> {
     let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
     let tls =
         configuration.settings.tls.clone().map(|settings| {
@@ -70,9 +101,7 @@ async fn listen(configuration: &Configuration, host: Arc<Host>, deliveries: Deli
         Listening::Refused(words) => bail!("{}\n{}", words.en, words.zh),
     }
     gate.record_first_tokens(&host).await.context("the first token cannot be put on record")?;
-    let listener = TcpListener::bind(configuration.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", configuration.listen))?;
+    let listener = handover.listener(configuration.listen)?;
     let address = listener.local_addr()?;
     for district in host.districts() {
         let status = host.status(district.as_str(), false).await?;
@@ -89,18 +118,58 @@ async fn listen(configuration: &Configuration, host: Arc<Host>, deliveries: Deli
     let scheme = if tls.is_some() { "https" } else { "http" };
     eprintln!("muster: ready on {scheme}://{address}");
     tokio::spawn(keep_in_order(Arc::clone(&gate), Arc::clone(&host), tls.clone()));
-    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let signals = Signals::listen(Arc::clone(handover))?;
     let stop = async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-        }
-        eprintln!("muster: stopping; running requests are answered first");
+        let _ = tell.send(signals.next().await);
     };
     let service =
         Service { host: Arc::clone(&host), gate: Arc::clone(&gate), tls, warnings: warnings.into(), deliveries };
     muster_server::serve(listener, service, configuration.connections, stop).await;
-    gate.tidy(host.now()).await.context("the days of tokens' last use")
+    gate.tidy(host.now()).await.context("the days of tokens' last use")?;
+    Ok(told.await.unwrap_or(Told::Stop))
+}
+
+/// What the system tells the process.
+struct Signals {
+    interrupted: Signal,
+    terminated: Signal,
+    hand_over: Signal,
+    handover: Arc<Handover>,
+}
+
+impl Signals {
+    fn listen(handover: Arc<Handover>) -> std::io::Result<Self> {
+        let of = |kind| signal(kind);
+        let (interrupted, terminated) = (of(SignalKind::interrupt())?, of(SignalKind::terminate())?);
+        Ok(Self { interrupted, terminated, hand_over: of(SignalKind::user_defined2())?, handover })
+    }
+
+    /// The next thing to do. A successor that does not start is not waited for: what runs goes on.
+    async fn next(mut self) -> Told {
+        loop {
+            tokio::select! {
+                _ = self.interrupted.recv() => break,
+                _ = self.terminated.recv() => break,
+                _ = self.hand_over.recv() => {
+                    let handover = Arc::clone(&self.handover);
+                    let rehearsed = tokio::task::spawn_blocking(move || handover.rehearse()).await;
+                    match rehearsed.map_err(anyhow::Error::new).and_then(|rehearsed| rehearsed) {
+                        Ok(()) => {
+                            eprintln!("muster: a new process takes over; running requests are answered first");
+                            return Told::HandOver;
+                        }
+                        Err(error) => {
+                            tracing::error!(target: "muster::handover", error = format!("{error:#}"), "no new process takes over; this one goes on");
+                        }
+                    }
+                }
+            }
+        }
+        self.handover.let_go();
+        eprintln!("muster: stopping; running requests are answered first");
+        Told::Stop
+    }
 }
 
 /// Looks at the files of TLS and at the register, until the host stops.
@@ -139,10 +208,12 @@ fn say_of_tls(before: Option<String>, refresh: &Refresh) {
     }
 }
 
-/// Checks the files of `[tls]` as a start would.
-pub(crate) fn check_tls(configuration: &Configuration, now: muster_kernel::Instant) -> anyhow::Result<()> {
-    let Some(tls) = &configuration.settings.tls else { return Ok(()) };
-    let loaded = muster_access::tls::load(tls, &System, Arc::new(DefaultTimeProvider), now);
-    let place = configuration.file.as_deref().unwrap_or(Path::new("")).display();
-    loaded.map(|_| ()).with_context(|| format!("{place}: [tls]"))
+/// Checks the files of `[tls]` and the trust file as a start would.
+pub(crate) fn check_named(configuration: &Configuration) -> anyhow::Result<()> {
+    if let Some(tls) = &configuration.settings.tls {
+        let loaded = muster_access::tls::load(tls, &System, Arc::new(DefaultTimeProvider), RealClock.now());
+        let place = configuration.file.as_deref().unwrap_or(Path::new("")).display();
+        loaded.map(|_| ()).with_context(|| format!("{place}: [tls]"))?;
+    }
+    configuration.trust.as_deref().map_or(Ok(()), |trust| super::keys::trust(trust).map(|_| ()))
 }
