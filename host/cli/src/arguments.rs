@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// Write logs as JSON
     #[arg(long, global = true)]
     pub(crate) log_json: bool,
+    /// Write logs into this folder instead of standard error: a file for each day, the last fourteen are kept
+    #[arg(long, global = true, env = "MUSTER_LOG_FOLDER", value_name = "DIR")]
+    pub(crate) log_folder: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

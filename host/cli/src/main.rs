@@ -7,10 +7,14 @@ mod configuration;
 mod load;
 mod timeline;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use arguments::{Arguments, Command};
 use clap::Parser;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// A decision allocates many small things and frees them at once; the system's allocator took a fifth of the host's time.
 #[global_allocator]
@@ -18,8 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    trace(&arguments);
-    match run(arguments) {
+    match trace(&arguments).and_then(|()| run(arguments)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -28,13 +31,30 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to standard error; what a command prints is for its caller.
-fn trace(arguments: &Arguments) {
+/// Days of logs that are kept in a folder.
+const LOG_DAYS: usize = 14;
+
+/// Logs go to standard error, or to a file for each day; what a command prints is for its caller.
+fn trace(arguments: &Arguments) -> anyhow::Result<()> {
     let level = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MUSTER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if arguments.log_json { logs.json().init() } else { logs.init() }
+    let writer = match &arguments.log_folder {
+        None => BoxMakeWriter::new(std::io::stderr),
+        Some(folder) => {
+            let daily = RollingFileAppender::builder().rotation(Rotation::DAILY).max_log_files(LOG_DAYS);
+            let daily = daily.filename_prefix("muster").filename_suffix("log").build(folder);
+            BoxMakeWriter::new(daily.with_context(|| format!("no log can be written in {}", folder.display()))?)
+        }
+    };
+    let colours = arguments.log_folder.is_none() && std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
+    if arguments.log_json {
+        logs.json().init()
+    } else {
+        logs.init()
+    }
+    Ok(())
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -128,4 +128,9 @@ impl Host {
     pub fn count_delivery(&self, outcome: &'static str) {
         self.inner.metrics.delivery(outcome);
     }
+
+    /// Counts spans of traces by what became of them: `sent`, `failed` or `dropped`.
+    pub fn count_spans(&self, outcome: &'static str, spans: u64) {
+        self.inner.metrics.spans(outcome, spans);
+    }
 }

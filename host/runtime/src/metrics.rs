@@ -101,6 +101,7 @@ pub(crate) struct Metrics {
     incidents: Family<OfDistrict, Gauge<u64, AtomicU64>>,
     degraded: Family<OfPart, Gauge<u64, AtomicU64>>,
     deliveries: Family<Outcome, Counter>,
+    spans: Family<Outcome, Counter>,
     pending: Family<OfRecipient, Gauge<u64, AtomicU64>>,
     behind: Family<OfRecipient, Gauge<u64, AtomicU64>>,
     dead_letters: Family<OfRecipient, Gauge<u64, AtomicU64>>,
@@ -126,6 +127,7 @@ impl Metrics {
             incidents: Family::default(),
             degraded: Family::default(),
             deliveries: Family::default(),
+            spans: Family::default(),
             pending: Family::default(),
             behind: Family::default(),
             dead_letters: Family::default(),
@@ -163,6 +165,7 @@ impl Metrics {
         registry.register("district_events_waiting", "Events that wait for a district", self.waiting.clone());
         registry.register("district_incidents_open", "Incidents that are open in a district", self.incidents.clone());
         registry.register("degraded", "Parts that do not work as they should", self.degraded.clone());
+        registry.register("trace_spans", "Spans for the collector, by what became of them", self.spans.clone());
         registry.register(
             "outbox_attempts",
             "Attempts at telling somebody, by how they ended",
@@ -241,6 +244,11 @@ impl Metrics {
     /// An attempt at telling somebody.
     pub(crate) fn delivery(&self, outcome: &'static str) {
         self.deliveries.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Spans of traces.
+    pub(crate) fn spans(&self, outcome: &'static str, spans: u64) {
+        self.spans.get_or_create(&Outcome { outcome }).inc_by(spans);
     }
 
     /// An attempt to bring a policy in.

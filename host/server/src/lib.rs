@@ -16,6 +16,7 @@ mod reads;
 mod registers;
 pub mod sentence;
 mod stream;
+pub mod traces;
 mod views;
 
 use std::future::Future;

@@ -11,6 +11,7 @@ use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
 use muster_runtime::{Clock as _, Host, HostOptions, RealClock};
 use muster_server::delivery::Deliveries;
+use muster_server::traces::Traces;
 use muster_server::{Gate, Service};
 use muster_store::{Batches, backup};
 use rustls::time_provider::DefaultTimeProvider;
@@ -123,9 +124,11 @@ async fn listen(
     let stop = async move {
         let _ = tell.send(signals.next().await);
     };
+    let traces = configuration.traces.as_ref().map(|settings| Traces::start(&host, settings)).transpose()?;
     let service =
         Service { host: Arc::clone(&host), gate: Arc::clone(&gate), tls, warnings: warnings.into(), deliveries };
     muster_server::serve(listener, service, configuration.connections, stop).await;
+    drop(traces);
     gate.tidy(host.now()).await.context("the days of tokens' last use")?;
     Ok(told.await.unwrap_or(Told::Stop))
 }

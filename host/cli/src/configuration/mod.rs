@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 use muster_access::settings::KeysFrom;
 use muster_access::{AccessSettings, SecretReference, Settings, SettingsError, TlsSettings};
 use muster_server::ConnectionLimits;
+use muster_server::traces::TraceSettings;
 use serde::Deserialize;
 
 use crate::arguments::Serve;
@@ -39,6 +40,7 @@ struct File {
     access: Option<AccessSettings>,
     tls: Option<TlsSettings>,
     outbox: Option<muster_outbox::Settings>,
+    traces: Option<TraceSettings>,
 }
 
 /// `[connections]`: what callers may take up.
@@ -67,6 +69,8 @@ pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     /// Who is told of what was decided; nobody without it.
     pub(crate) outbox: Option<muster_outbox::Settings>,
+    /// Where spans go; nowhere without it.
+    pub(crate) traces: Option<TraceSettings>,
 }
 
 impl Configuration {
@@ -89,6 +93,12 @@ impl Configuration {
             (None, _) => "command line".to_owned(),
         };
         configuration.settings.check().map_err(|error| anyhow::anyhow!("{}: {error}", at(&error)))?;
+        if let Some(traces) = &configuration.traces {
+            traces.check().map_err(|error| {
+                let place = configuration.file.as_deref().map(|path| place::of(path, &text, "traces"));
+                anyhow::anyhow!("{}: {error}", place.unwrap_or_default())
+            })?;
+        }
         configuration.settings.access.insecure |= serve.insecure_listen;
         Ok(configuration)
     }
@@ -131,6 +141,7 @@ impl Configuration {
             connections: read.connections.limits()?,
             settings: Settings { access, tls: read.tls },
             outbox: serve.outbox.as_deref().map(crate::commands::outbox::settings).transpose()?.or(read.outbox),
+            traces: read.traces,
             file,
         })
     }
@@ -196,6 +207,9 @@ fn read(path: &Path) -> anyhow::Result<(String, File)> {
             rebase(key);
         }
         tls.client_roots.iter_mut().chain(&mut tls.client_revocations).for_each(rebase);
+    }
+    if let Some(SecretReference::File(token)) = file.traces.as_mut().and_then(|traces| traces.token.as_mut()) {
+        rebase(token);
     }
     for issuer in file.access.iter_mut().flat_map(|access| &mut access.oidc) {
         if let KeysFrom::File(keys) = &mut issuer.keys {

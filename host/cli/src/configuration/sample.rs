@@ -41,6 +41,12 @@ token_days_max = 90
 # certificate = "host.pem"
 # key = "file:host.key"      # or "env:NAME"; never the key itself
 # minimum_version = "1.3"
+
+# Each entry as a span, to a collector that speaks OTLP over HTTP.
+# [traces]
+# endpoint = "http://127.0.0.1:4318/v1/traces"
+# permille = 1000            # of a thousand entries; those in which a policy failed are always told
+# token = "file:collector.token"
 "#
     .to_owned()
 }
