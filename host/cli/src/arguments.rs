@@ -458,7 +458,7 @@ pub(crate) struct Bench {
     /// Events to send before anything is measured, for instance the warning that opens an incident
     #[arg(long)]
     pub(crate) first: Option<PathBuf>,
-    /// The district; the host's only one, if it has one
+    /// The district; the host's only one, if it has one; `all`: spread by Zipf's law over all of them
     #[arg(long)]
     pub(crate) district: Option<String>,
     /// Senders at once, each with one request under way; several numbers are measured one after the other

@@ -137,16 +137,20 @@ impl Client {
         bail!("{}: {}{field}", text("title"), text("detail"))
     }
 
+    /// The districts of the host.
+    pub(crate) fn districts(&self) -> anyhow::Result<Vec<String>> {
+        let status = self.get("/districts")?;
+        let rows = status["districts"].as_array().into_iter().flatten();
+        Ok(rows.filter_map(|row| row["id"].as_str()).map(str::to_owned).collect())
+    }
+
     /// The district that is meant: the named one, or the only one of the host.
     pub(crate) fn district(&self, named: Option<&str>) -> anyhow::Result<String> {
         if let Some(named) = named {
             return Ok(named.to_owned());
         }
-        let status = self.get("/districts")?;
-        let ids: Vec<&str> =
-            status["districts"].as_array().into_iter().flatten().filter_map(|row| row["id"].as_str()).collect();
-        match ids.as_slice() {
-            [only] => Ok((*only).to_owned()),
+        match self.districts()?.as_slice() {
+            [only] => Ok(only.clone()),
             several => bail!("the host has several districts ({}); name one with --district", several.join(", ")),
         }
     }

@@ -1,7 +1,8 @@
-//! Chores of the project: `cargo xtask plugins`, `demo`, `count` and `performance`. Nothing here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance` and `steadiness`. Nothing here is shipped.
 
 mod count;
 mod performance;
+mod steadiness;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -25,9 +26,11 @@ fn main() -> ExitCode {
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
         ["performance"] => performance(),
+        ["steadiness"] => steadiness("10"),
+        ["steadiness", minutes] => steadiness(minutes),
         _ => Err(anyhow::anyhow!(
-            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]` or \
-             `cargo xtask performance`"
+            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
+             `cargo xtask performance` or `cargo xtask steadiness [MINUTES]`"
         )),
     };
     match done {
@@ -49,6 +52,14 @@ fn performance() -> anyhow::Result<()> {
     let (root, muster) = (root()?, built(&["--release"])?);
     packages(&root, &muster)?;
     performance::performance(&root, &muster)
+}
+
+/// Lets the release build bear too much.
+fn steadiness(minutes: &str) -> anyhow::Result<()> {
+    let minutes = minutes.parse().context("say how many minutes the surge lasts")?;
+    let (root, muster) = (root()?, built(&["--release"])?);
+    packages(&root, &muster)?;
+    steadiness::steadiness(&root, &muster, minutes)
 }
 
 /// The `muster` binary, built.

@@ -8,10 +8,13 @@ use serde_json::{Value as Json, json};
 
 use crate::arguments::{Bench, Output};
 use crate::client::Client;
-use crate::load::{Load, address_of, processor_time};
+use crate::load::{Load, Spread, address_of, processor_time};
 
 pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) -> anyhow::Result<ExitCode> {
-    let district = client.district(bench.district.as_deref())?;
+    let districts = match &bench.district {
+        Some(all) if all == "all" => client.districts()?,
+        one => vec![client.district(one.as_deref())?],
+    };
     let event = event(bench)?;
     let mut run = [0; 6];
     getrandom::fill(&mut run).context("the system gives no random bytes")?;
@@ -21,7 +24,9 @@ pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) 
             first["exercise"] = json!(true);
         }
         first["id"] = json!(format!("{run}-first-{number}"));
-        client.send(Some(&district), &first).context("what is to be sent first was refused")?;
+        for district in &districts {
+            client.send(Some(district), &first).context("what is to be sent first was refused")?;
+        }
     }
     if let Output::Text = output {
         say!(
@@ -42,7 +47,7 @@ pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) 
         let load = Load {
             address: address_of(server)?,
             authorization: client.authorization()?,
-            path: format!("/v1/districts/{district}/events"),
+            spread: Spread::new(districts.iter().map(|id| format!("/v1/districts/{id}/events")).collect()),
             event: event.clone(),
             run: format!("{run}-{senders}"),
             senders: *senders,

@@ -4,6 +4,7 @@
 //! from the host beside it. It never judges what it measured.
 
 mod connection;
+mod spread;
 mod times;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value as Json, json};
 
 use connection::Connection;
+pub(crate) use spread::Spread;
 pub(crate) use times::Times;
 
 /// What is sent, and to whom.
@@ -24,8 +26,8 @@ pub(crate) struct Load {
     pub(crate) address: String,
     /// What the senders show, as in the header `Authorization`.
     pub(crate) authorization: Option<String>,
-    /// The path that takes events.
-    pub(crate) path: String,
+    /// The paths that take events.
+    pub(crate) spread: Spread,
     /// The event; each one sent gets an identity of its own.
     pub(crate) event: Json,
     /// What begins every identity, so that no event of an earlier run is sent again.
@@ -116,7 +118,7 @@ impl Load {
                 None => Instant::now(),
             };
             tokio::time::sleep_until(due.into()).await;
-            let answer = connection.post(&self.path, kind, &body).await?;
+            let answer = connection.post(self.spread.path(first / self.batch), kind, &body).await?;
             outcome.times.add(due.elapsed());
             let sent = last - first;
             if answer.status != 200 {

@@ -3,9 +3,15 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
+
+/// So long a host may take to come to rest.
+const SETTLES_WITHIN_SECONDS: u64 = 180;
+/// Hundredths of a second of work in a second that count as rest: timers, and the looks at its own files.
+const QUIET_TICKS: u64 = 3;
 
 /// A running host.
 pub(crate) struct Host {
@@ -45,11 +51,16 @@ impl Host {
         self.bench(root, district, &[("--first", first), ("--senders", "16"), ("--events", "2000")]).map(drop)
     }
 
-    /// One load, as the host's own command measures it.
+    /// One load of signals, as the host's own command measures it.
     pub(crate) fn bench(&self, root: &Path, district: &str, options: &[(&str, &str)]) -> anyhow::Result<Json> {
+        self.bench_of(&root.join("examples/yunhe/load/event.json"), district, options)
+    }
+
+    /// One load of an event.
+    pub(crate) fn bench_of(&self, event: &Path, district: &str, options: &[(&str, &str)]) -> anyhow::Result<Json> {
         let mut bench = Command::new(&self.muster);
         bench.args(["--output", "json", "--server", &self.address, "bench", "--district", district, "--event"]);
-        bench.arg(root.join("examples/yunhe/load/event.json")).arg("--pid").arg(self.child.id().to_string());
+        bench.arg(event).arg("--pid").arg(self.child.id().to_string());
         for (name, value) in options {
             bench.arg(name).arg(value);
         }
@@ -59,13 +70,25 @@ impl Host {
         serde_json::from_str(text.lines().last().context("the load said nothing")?).context("the load's figures")
     }
 
-    /// Entries in the journal of the district that was loaded.
-    pub(crate) fn entries(&self) -> anyhow::Result<u64> {
-        let output =
-            Command::new(&self.muster).args(["--output", "json", "--server", &self.address, "status"]).output()?;
-        let status: Json = serde_json::from_slice(&output.stdout).context("the status is not JSON")?;
-        let rows = status["districts"].as_array().context("the status has no districts")?;
-        Ok(rows.iter().filter_map(|row| row["seq"].as_u64()).sum())
+    /// Waits until the host does nothing any more: what a start leaves to do behind would stand in the figures.
+    pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        for _ in 0..SETTLES_WITHIN_SECONDS {
+            let before = self.processor_ticks()?;
+            std::thread::sleep(Duration::from_secs(1));
+            if self.processor_ticks()? - before <= QUIET_TICKS {
+                return Ok(());
+            }
+        }
+        bail!("the host is still at work after {SETTLES_WITHIN_SECONDS} seconds without a load")
+    }
+
+    /// What the process took of the processors, in hundredths of a second, from Linux's `/proc`.
+    fn processor_ticks(&self) -> anyhow::Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name may hold blanks; after its closing bracket, user and system time are the 12th and 13th field.
+        let fields = stat.rsplit_once(')').context("a process has a name")?.1;
+        let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        Ok(times.collect::<Result<Vec<_>, _>>()?.iter().sum())
     }
 
     /// What one entry takes in the journal, from the files' extent.
@@ -82,6 +105,16 @@ impl Host {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it as a power cut would.

@@ -4,7 +4,7 @@
 //! bytes. It reports; it judges nothing, and no figure here is asked of a host that keeps less than it does in service.
 
 mod floor;
-mod host;
+pub(crate) mod host;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,7 +21,7 @@ const SENDERS: [u32; 5] = [1, 16, 64, 256, 1024];
 /// Events for each number of senders: enough for a steady figure, few enough for a coffee.
 const EVENTS: u64 = 20_000;
 /// Where the figures go.
-const PAGE: &str = "docs/performance.md";
+pub(crate) const PAGE: &str = "docs/performance.md";
 /// What stands between these is written by this command; the rest of the page is for people.
 const MARKS: (&str, &str) = ("<!-- measured:begin -->", "<!-- measured:end -->");
 
@@ -45,7 +45,7 @@ pub(crate) fn performance(root: &Path, muster: &Path) -> anyhow::Result<()> {
 }
 
 /// The text with everything between two marks replaced.
-fn between(text: &str, (begin, end): (&str, &str), fresh: &str) -> anyhow::Result<String> {
+pub(crate) fn between(text: &str, (begin, end): (&str, &str), fresh: &str) -> anyhow::Result<String> {
     let (head, rest) = text.split_once(begin).with_context(|| format!("the page has no mark {begin}"))?;
     let (_, tail) = rest.split_once(end).with_context(|| format!("the page has no mark {end}"))?;
     Ok(format!("{head}{begin}\n{}\n{end}{tail}", fresh.trim()))
@@ -110,25 +110,34 @@ fn events_over_http(root: &Path, muster: &Path, place: &Path, page: &mut String)
 }
 
 fn after_a_kill(muster: &Path, data: &Path, city: &Path, host: Host, page: &mut String) -> anyhow::Result<()> {
-    let entries = host.entries()?;
     host.kill()?;
     let begun = Instant::now();
     let host = Host::start(muster, data, &[city.to_path_buf()])?;
     let until_ready = begun.elapsed();
     host.stop()?;
-    writeln!(page, "\n## After a kill, and proof\n")?;
-    writeln!(page, "Killed with {entries} entries, the host answered again after {:.2} s.", until_ready.as_secs_f64())?;
+    let mut entries = 0_u64;
+    let mut rates = String::new();
     for (what, arguments) in
         [("every decision made anew, one core", vec!["--threads", "1"]), ("folding only", vec!["--fold-only"])]
     {
         let begun = Instant::now();
         let output = Command::new(muster).arg("verify").arg(data).args(arguments).output()?;
         ensure!(output.status.success(), "verify fails: {}", String::from_utf8_lossy(&output.stderr));
+        entries = String::from_utf8_lossy(&output.stdout).lines().filter_map(held).sum();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = entries as f64 / begun.elapsed().as_secs_f64();
-        writeln!(page, "`muster verify`, {what}: {rate:.0} entries/s.")?;
+        writeln!(rates, "`muster verify`, {what}: {rate:.0} entries/s.")?;
     }
+    writeln!(page, "\n## After a kill, and proof\n")?;
+    writeln!(page, "Killed with {entries} entries, the host answered again after {:.2} s.", until_ready.as_secs_f64())?;
+    page.push_str(&rates);
     Ok(())
+}
+
+/// Entries of a chain, as `muster verify` says: `DISTRICT: N entries hold, …`.
+fn held(line: &str) -> Option<u64> {
+    let (count, _) = line.split_once(": ")?.1.split_once(" entries hold")?;
+    count.parse().ok()
 }
 
 /// Memory of idle districts, and what an event costs beside them.
@@ -142,6 +151,7 @@ fn districts(root: &Path, muster: &Path, place: &Path, page: &mut String) -> any
         let begun = Instant::now();
         let host = Host::start(muster, &place.join(format!("data-{count}")), &folders)?;
         let ready = begun.elapsed();
+        host.settle()?;
         let memory = host.memory_kib()?;
         let alone = *alone.get_or_insert(memory);
         let each =
@@ -195,6 +205,6 @@ fn row(page: &mut String, measured: &Json) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn number(measured: &Json, field: &str) -> f64 {
+pub(crate) fn number(measured: &Json, field: &str) -> f64 {
     measured[field].as_f64().unwrap_or(f64::NAN)
 }
