@@ -8,11 +8,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use muster_access::UNAUTHENTICATED;
 use muster_access::guard::Throttled;
+use muster_intake::Refusal;
 use muster_runtime::activation::Attempt;
 use muster_runtime::change::ChangeError;
 use muster_runtime::cloudevent::CloudEventError;
 use muster_runtime::{QueryError, SubmitError};
 use serde::Serialize;
+use serde_json::Value as Json_;
 
 use crate::language::Language;
 
@@ -24,11 +26,20 @@ const PROBLEM: &str = "application/problem+json";
 pub(crate) struct Problem {
     #[serde(rename = "type")]
     kind: String,
+    /// The stable word at the end of the type.
+    #[serde(skip)]
+    code: &'static str,
     title: &'static str,
     status: u16,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// The line of the input that is at fault, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    /// For a message of several parts: what came of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<Json_>,
     /// For a policy that was not let in: the attempt, step by step.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<Box<Attempt>>,
@@ -62,6 +73,8 @@ pub(crate) enum Kind {
     NoOutbox,
     NotDelivering,
     NotNow,
+    NotTaken,
+    UnknownSource,
 }
 
 impl Kind {
@@ -124,6 +137,10 @@ impl Kind {
                 ("not-delivering", StatusCode::SERVICE_UNAVAILABLE, "送达停顿", "deliveries stand still")
             }
             Self::NotNow => ("not-now", StatusCode::CONFLICT, "目前不能这样做", "not as things stand"),
+            Self::NotTaken => {
+                ("intake", StatusCode::UNPROCESSABLE_ENTITY, "来源报文未被接受", "what the source said was not taken")
+            }
+            Self::UnknownSource => ("unknown-source", StatusCode::NOT_FOUND, "没有这个来源", "no such source"),
             Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
         }
     }
@@ -143,10 +160,13 @@ impl Problem {
         };
         Self {
             kind: format!("urn:muster:problem:{name}"),
+            code: name,
             title,
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            line: None,
+            items: None,
             attempt: None,
             retry_after_seconds: None,
         }
@@ -155,6 +175,40 @@ impl Problem {
     pub(crate) fn field(mut self, field: Option<&str>) -> Self {
         self.field = field.map(str::to_owned);
         self
+    }
+
+    /// The stable word at the end of its type.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Whether the same may be taken when it is sent again later.
+    pub(crate) const fn passes(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+
+    /// As the answer to a message of several parts. What passes is `503` here: webhooks that know no `429` come again.
+    pub(crate) fn of_items(self, items: Json_) -> Self {
+        let status = if self.passes() { StatusCode::SERVICE_UNAVAILABLE.as_u16() } else { self.status };
+        Self { items: Some(items), status, ..self }
+    }
+
+    /// What a source said and the host does not take: the reason is the code.
+    pub(crate) fn of_refusal(refusal: &Refusal, language: Language) -> Self {
+        let detail = match language {
+            Language::Chinese => refusal.chinese(),
+            Language::English => refusal.to_string(),
+        };
+        let code = refusal.reason.code();
+        let status = match code {
+            "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
+            "not-utf-8" | "doctype" | "not-xml" | "not-json" => StatusCode::BAD_REQUEST,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let path = Some(refusal.place.path.clone()).filter(|path| !path.is_empty());
+        let problem = Self::new(Kind::NotTaken, language, detail).field(path.as_deref());
+        let kind = format!("{}:{code}", problem.kind);
+        Self { kind, code, status: status.as_u16(), line: refusal.place.line, ..problem }
     }
 
     /// A sentence that stands before the detail.

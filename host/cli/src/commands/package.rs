@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use muster_access::System;
 use muster_runtime::{Clock as _, RealClock};
 use muster_sandbox::{Engine, Limits};
 use muster_server::language::Language;
@@ -46,10 +47,13 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     if let Some(trust) = &configuration.trust {
         super::keys::trust(trust)?;
     }
-    let mut fine = true;
+    configuration.broker_passwords(&System)?;
+    let (mut fine, mut districts) = (true, Vec::new());
     for folder in &configuration.districts {
         fine &= check_district(folder, wanted.lang)? != Checked::Faulty;
+        districts.push(muster_runtime::folder::read(folder)?.charter.district);
     }
+    configuration.check_intake(Some(&districts))?;
     let access = &configuration.settings.access;
     if access.development || access.insecure {
         fine = false;

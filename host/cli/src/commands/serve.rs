@@ -11,6 +11,7 @@ use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
 use muster_runtime::{Host, HostOptions};
 use muster_server::delivery::Deliveries;
+use muster_server::sources::{Sources, SourcesError};
 use muster_server::{Gate, Service};
 use muster_store::{Batches, backup};
 use rustls::time_provider::DefaultTimeProvider;
@@ -33,6 +34,7 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     options.journal.segment_bytes = configuration.segment_mebibytes << 20;
     options.journal.low_space_bytes = configuration.low_space_mebibytes << 20;
     let outbox = configuration.outbox.clone();
+    let passwords = configuration.broker_passwords(&System)?;
     let host = Arc::new(Host::open(options)?);
     let deliveries = match outbox {
         Some(settings) => {
@@ -41,8 +43,15 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
         }
         None => Deliveries::none(),
     };
+    let sources = Sources::open(&host, &configuration.intake, &passwords).map_err(|error| match error {
+        SourcesError::Settings(error) => configuration.of_intake(&error),
+        SourcesError::Journal(_) => error.into(),
+    })?;
+    drop(passwords);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), deliveries.clone()));
+    let carried = (deliveries.clone(), sources.clone());
+    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), carried));
+    runtime.block_on(sources.stop());
     deliveries.stop();
     host.close();
     served?;
@@ -56,7 +65,11 @@ fn loudly(words: &Words) {
     eprintln!("muster: ! {}", words.zh);
 }
 
-async fn listen(configuration: &Configuration, host: Arc<Host>, deliveries: Deliveries) -> anyhow::Result<()> {
+async fn listen(
+    configuration: &Configuration,
+    host: Arc<Host>,
+    (deliveries, sources): (Deliveries, Sources),
+) -> anyhow::Result<()> {
     let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
     let tls =
         configuration.settings.tls.clone().map(|settings| {
@@ -97,8 +110,15 @@ async fn listen(configuration: &Configuration, host: Arc<Host>, deliveries: Deli
         }
         eprintln!("muster: stopping; running requests are answered first");
     };
-    let service =
-        Service { host: Arc::clone(&host), gate: Arc::clone(&gate), tls, warnings: warnings.into(), deliveries };
+    let service = Service {
+        host: Arc::clone(&host),
+        gate: Arc::clone(&gate),
+        tls,
+        warnings: warnings.into(),
+        deliveries,
+        sources,
+    };
+    service.sources.start(&host);
     muster_server::serve(listener, service, configuration.connections, stop).await;
     gate.tidy(host.now()).await.context("the days of tokens' last use")
 }

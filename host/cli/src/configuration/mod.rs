@@ -2,9 +2,11 @@
 //! by flags. Every field is known or refused, with file, line, field and cure. It must never hold a secret: secrets are
 //! named by where they lie.
 
+mod intake;
 mod place;
 mod sample;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +14,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use muster_access::settings::KeysFrom;
 use muster_access::{AccessSettings, SecretReference, Settings, SettingsError, TlsSettings};
+use muster_intake::SourceSettings;
+use muster_intake::mqtt::{MqttSettings, PasswordPlace};
 use muster_server::ConnectionLimits;
+use muster_server::sources::IntakeSettings;
 use serde::Deserialize;
 
 use crate::arguments::Serve;
@@ -39,6 +44,8 @@ struct File {
     access: Option<AccessSettings>,
     tls: Option<TlsSettings>,
     outbox: Option<muster_outbox::Settings>,
+    intake: BTreeMap<String, SourceSettings>,
+    mqtt: BTreeMap<String, MqttSettings>,
 }
 
 /// `[connections]`: what callers may take up.
@@ -67,6 +74,8 @@ pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     /// Who is told of what was decided; nobody without it.
     pub(crate) outbox: Option<muster_outbox::Settings>,
+    /// What is read beside `CloudEvents`.
+    pub(crate) intake: IntakeSettings,
 }
 
 impl Configuration {
@@ -89,6 +98,7 @@ impl Configuration {
             (None, _) => "command line".to_owned(),
         };
         configuration.settings.check().map_err(|error| anyhow::anyhow!("{}: {error}", at(&error)))?;
+        configuration.check_intake(None)?;
         configuration.settings.access.insecure |= serve.insecure_listen;
         Ok(configuration)
     }
@@ -130,6 +140,7 @@ impl Configuration {
             low_space_mebibytes: low_space,
             connections: read.connections.limits()?,
             settings: Settings { access, tls: read.tls },
+            intake: IntakeSettings { sources: read.intake, brokers: read.mqtt },
             outbox: serve.outbox.as_deref().map(crate::commands::outbox::settings).transpose()?.or(read.outbox),
             file,
         })
@@ -196,6 +207,11 @@ fn read(path: &Path) -> anyhow::Result<(String, File)> {
             rebase(key);
         }
         tls.client_roots.iter_mut().chain(&mut tls.client_revocations).for_each(rebase);
+    }
+    for broker in file.mqtt.values_mut() {
+        if let Some(PasswordPlace::File(password)) = &mut broker.password {
+            rebase(password);
+        }
     }
     for issuer in file.access.iter_mut().flat_map(|access| &mut access.oidc) {
         if let KeysFrom::File(keys) = &mut issuer.keys {
