@@ -183,7 +183,7 @@ pub(crate) fn entry(server: &Server, item: &Json) -> Json {
 /// The first fact of a kind in an entry.
 pub(crate) fn fact(entry: &Json, kind: &str) -> Option<Json> {
     let facts = entry["facts"].as_array().expect("facts");
-    facts.iter().find(|fact| fact["kind"] == kind).cloned()
+    facts.iter().find_map(|fact| fact.get(kind)).cloned()
 }
 
 /// An attribute of the event of an entry.

@@ -38,7 +38,7 @@ fn bombs_depths_and_sizes_are_refused_counted_and_cost_nothing_more() {
     cap(red.replacen("<contact>", &format!("<contact>{}", "&amp;".repeat(20_000)), 1).as_bytes(), (413, "too-large"));
     cap(red.replace("<status>Actual", "<status>Draft").as_bytes(), (422, "draft"));
     let swapped = red.replace("34.9700,113.4200", "113.4200,34.9700");
-    cap(swapped.as_bytes(), (422, "value"));
+    cap(swapped.as_bytes(), (422, "swapped"));
 
     let lines = |message: &[u8], wanted| expect(&server, "gauges", LINES, message, wanted);
     lines(format!("{}1{}", "{\"a\":".repeat(5_000), "}".repeat(5_000)).as_bytes(), (400, "not-json"));
