@@ -219,7 +219,9 @@ pub(crate) async fn send(service: &Service, caller: &Caller, district: &str, eve
     let message = sources.is_of_a_message(&event).then(|| event.clone());
     let receipt = host.submit_if(district, event, permission).await;
     let receipt = receipt.map_err(|error| Problem::of_submit(&error, caller.language))?;
-    message.iter().for_each(|event| sources.remember(event));
+    if let Some(event) = message {
+        sources.remember(&event);
+    }
     Ok(receipt)
 }
 

@@ -25,26 +25,37 @@ const PROBLEM: &str = "application/problem+json";
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
-    kind: String,
-    /// The stable word at the end of the type.
-    #[serde(skip)]
-    code: &'static str,
+    kind: Type,
     title: &'static str,
     status: u16,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// The line of the input that is at fault, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
     /// For a message of several parts: what came of each.
     #[serde(skip_serializing_if = "Option::is_none")]
-    items: Option<Json_>,
+    items: Option<Box<Json_>>,
     /// For a policy that was not let in: the attempt, step by step.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<Box<Attempt>>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
+}
+
+/// The type of a problem: a URN that ends in a stable word. What a source said has words of its own.
+#[derive(Debug, Clone, Copy)]
+struct Type {
+    code: &'static str,
+    of_intake: bool,
+}
+
+impl Serialize for Type {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let family = if self.of_intake { "intake:" } else { "" };
+        serializer.collect_str(&format_args!("urn:muster:problem:{family}{}", self.code))
+    }
 }
 
 /// The kinds of problems. Their names are part of the interface.
@@ -159,8 +170,7 @@ impl Problem {
             Language::English => english,
         };
         Self {
-            kind: format!("urn:muster:problem:{name}"),
-            code: name,
+            kind: Type { code: name, of_intake: false },
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -173,13 +183,13 @@ impl Problem {
     }
 
     pub(crate) fn field(mut self, field: Option<&str>) -> Self {
-        self.field = field.map(str::to_owned);
+        self.field = field.map(Into::into);
         self
     }
 
     /// The stable word at the end of its type.
     pub(crate) const fn code(&self) -> &'static str {
-        self.code
+        self.kind.code
     }
 
     /// Whether the same may be taken when it is sent again later.
@@ -190,7 +200,7 @@ impl Problem {
     /// As the answer to a message of several parts. What passes is `503` here: webhooks that know no `429` come again.
     pub(crate) fn of_items(self, items: Json_) -> Self {
         let status = if self.passes() { StatusCode::SERVICE_UNAVAILABLE.as_u16() } else { self.status };
-        Self { items: Some(items), status, ..self }
+        Self { items: Some(Box::new(items)), status, ..self }
     }
 
     /// What a source said and the host does not take: the reason is the code.
@@ -207,8 +217,8 @@ impl Problem {
         };
         let path = Some(refusal.place.path.clone()).filter(|path| !path.is_empty());
         let problem = Self::new(Kind::NotTaken, language, detail).field(path.as_deref());
-        let kind = format!("{}:{code}", problem.kind);
-        Self { kind, code, status: status.as_u16(), line: refusal.place.line, ..problem }
+        let kind = Type { code, of_intake: true };
+        Self { kind, status: status.as_u16(), line: refusal.place.line, ..problem }
     }
 
     /// A sentence that stands before the detail.

@@ -85,16 +85,15 @@ impl Forward {
                 self.window = Some(Window::open(self.media.as_ref(), number, offset)?);
             }
             let Some(window) = &mut self.window else { return Ok(None) };
-            match window.next()? {
-                Some(record) => match is_wanted(&record) {
-                    Wanted::This => return Ok(Some(record.to_record())),
-                    Wanted::Another => {}
-                    Wanted::NoMore => return Ok(None),
-                },
-                None => {
-                    self.place = Some((window.number + 1, segment::HEADER as u64));
-                    self.window = None;
-                }
+            let Some(record) = window.next()? else {
+                self.place = Some((window.number + 1, segment::HEADER as u64));
+                self.window = None;
+                continue;
+            };
+            match is_wanted(&record) {
+                Wanted::This => return Ok(Some(record.to_record())),
+                Wanted::Another => {}
+                Wanted::NoMore => return Ok(None),
             }
         }
     }
