@@ -19,13 +19,14 @@ fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("muster-sandbox", vec!["muster-kernel"]),
         ("muster-store", vec![]),
         ("muster-runtime", vec!["muster-kernel", "muster-packages", "muster-sandbox", "muster-store"]),
-        ("muster-server", vec!["muster-access", "muster-kernel", "muster-outbox", "muster-runtime"]),
+        ("muster-server", vec!["muster-access", "muster-intake", "muster-kernel", "muster-outbox", "muster-runtime"]),
         ("muster-conformance", vec!["muster-kernel", "muster-packages", "muster-sandbox", "muster-runtime"]),
         (
             "muster",
             vec![
                 "muster-access",
                 "muster-conformance",
+                "muster-intake",
                 "muster-kernel",
                 "muster-outbox",
                 "muster-packages",

@@ -3,10 +3,16 @@
 use muster_kernel::{Event, Instant};
 
 use crate::earlier::Earlier;
-use crate::refusal::Refusal;
+use crate::refusal::{Place, Refusal};
 
-/// One thing that was said: an event, or why this part was not taken while the rest was.
-pub type Item = Result<Event, Refusal>;
+/// One thing that was said, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where in the input. A refusal may name a place within it.
+    pub place: Place,
+    /// An event, or why this part was not taken while the rest was.
+    pub read: Result<Event, Refusal>,
+}
 
 /// What an adapter must be told beside the bytes.
 #[derive(Clone, Copy)]

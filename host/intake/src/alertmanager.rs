@@ -15,7 +15,7 @@ use crate::adapter::{Adapter, Item, Moment};
 use crate::flat::{TEXT_BYTES_MAX, not_json};
 use crate::kind;
 use crate::place::Places;
-use crate::refusal::{Reason, Refusal, quote};
+use crate::refusal::{Place, Reason, Refusal, quote};
 use crate::settings::{Check, ExerciseRule, SettingsError, SourceSettings};
 
 /// Bytes of one webhook call.
@@ -122,12 +122,10 @@ impl Alertmanager {
         Ok(Self { source: settings.source.clone(), settings: own, places, exercise })
     }
 
-    fn alert(&self, call: &Call<'_>, raw: &RawValue, place: usize, moment: &Moment<'_>) -> Item {
-        let path = |field: &str| format!("alerts.{place}{}{field}", if field.is_empty() { "" } else { "." });
-        let alert: Alert = serde_json::from_str(raw.get()).map_err(|reason| Refusal {
-            place: crate::refusal::Place { path: path(""), line: None },
-            ..not_json(&reason)
-        })?;
+    fn alert(&self, call: &Call<'_>, raw: &RawValue, place: &Place, moment: &Moment<'_>) -> Result<Event, Refusal> {
+        let path = |field: &str| format!("{}.{field}", place.path);
+        let alert: Alert =
+            serde_json::from_str(raw.get()).map_err(|reason| Refusal { place: place.clone(), ..not_json(&reason) })?;
         let firing = match alert.status.as_str() {
             "firing" => true,
             "resolved" => false,
@@ -249,6 +247,12 @@ impl Adapter for Alertmanager {
             return Err(Refusal::at("alerts", Reason::TooLarge { what: "alerts", limit: ALERTS_MAX }));
         }
         let alerts = call.alerts.iter().enumerate();
-        Ok(alerts.map(|(place, raw)| self.alert(&call, raw, place, moment)).collect())
+        Ok(alerts
+            .map(|(number, raw)| {
+                let place = Place { path: format!("alerts.{number}"), line: None };
+                let read = self.alert(&call, raw, &place, moment);
+                Item { place, read }
+            })
+            .collect())
     }
 }

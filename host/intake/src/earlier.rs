@@ -69,6 +69,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// What stands in the bytes of every entry that a ledger learns from.
+    pub const MARK: &str = "\"cap.reference\"";
+
+    /// Whether an event came from a message that others may refer to.
+    pub fn concerns(event: &Event) -> bool {
+        find_text(&event.attributes, "cap.reference").is_some()
+    }
+
     /// Takes in an event that is durable. Events that did not come from a CAP message change nothing.
     pub fn remember(&mut self, event: &Event) {
         let Some(own) = reference_of(&event.attributes) else { return };

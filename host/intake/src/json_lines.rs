@@ -1,10 +1,12 @@
 //! One JSON object a line, read by the source's mapping. Lines are answered one by one: a wrong one refuses no other.
 
+use muster_kernel::Event;
+
 use crate::adapter::{Adapter, Item, Moment};
 use crate::flat;
 use crate::mapping::{Mapping, Object};
 use crate::place::Places;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Place, Reason, Refusal};
 use crate::settings::{Check, ExerciseRule, Format, SettingsError, SourceSettings};
 
 /// Bytes that are sent at once.
@@ -31,7 +33,7 @@ impl JsonLines {
         Ok(Self { source: settings.source.clone(), mapping, places: Places::new(check, settings)?, exercise })
     }
 
-    fn line(&self, bytes: &[u8], number: u32, moment: &Moment<'_>) -> Item {
+    fn line(&self, bytes: &[u8], number: u32, moment: &Moment<'_>) -> Result<Event, Refusal> {
         let at_line = |mut refusal: Refusal| {
             refusal.place.line = Some(number);
             refusal
@@ -57,7 +59,8 @@ impl Adapter for JsonLines {
             if items.len() == LINES_MAX {
                 return Err(Refusal::whole(Reason::TooLarge { what: "lines", limit: LINES_MAX }));
             }
-            items.push(self.line(line, number, moment));
+            let place = Place { path: String::new(), line: Some(number) };
+            items.push(Item { place, read: self.line(line, number, moment) });
         }
         Ok(items)
     }

@@ -25,6 +25,10 @@ pub struct Source {
     pub name: String,
     /// What it speaks.
     pub format: Format,
+    /// Whom its events name as their `source`. Empty where the events name it themselves.
+    pub speaks_as: String,
+    /// The district that its events go to; without one, where their place is known.
+    pub district: Option<String>,
     /// Who reads it.
     pub reader: Reader,
 }
@@ -64,6 +68,7 @@ fn source(name: &str, settings: &SourceSettings) -> Result<Source, SettingsError
         let cure = "use 1 to 64 letters, digits, `-`, `_` and `.`: it stands in the path of the intake route";
         return Err(check.wrong("NAME", "cannot be a name", cure));
     }
+    settings.district.iter().try_for_each(|district| check.word("district", district))?;
     let (is_cap, is_json) = (format == Format::Cap, format == Format::JsonLines);
     check.unused("cap", settings.cap.is_some() && !is_cap, format)?;
     check.unused("colours", !settings.colours.is_empty() && !is_cap, format)?;
@@ -85,5 +90,6 @@ fn source(name: &str, settings: &SourceSettings) -> Result<Source, SettingsError
         Format::Alertmanager => Reader::Adapter(Arc::new(Alertmanager::new(&check, settings)?)),
         Format::JsonLines => Reader::Adapter(Arc::new(JsonLines::new(&check, settings)?)),
     };
-    Ok(Source { name: name.into(), format, reader })
+    let (speaks_as, district) = (settings.source.clone(), settings.district.clone());
+    Ok(Source { name: name.into(), format, speaks_as, district, reader })
 }

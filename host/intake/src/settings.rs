@@ -71,6 +71,8 @@ pub struct SourceSettings {
     /// message.
     #[serde(default)]
     pub source: String,
+    /// The district that its events go to. Without it each goes to the district whose tree knows its place.
+    pub district: Option<String>,
     /// The node of what names no place that is known. Without it such a message is refused.
     pub default_node: Option<String>,
     /// The hazard of what names none that is known. Without it such a message is refused.

@@ -109,13 +109,13 @@ proptest! {
                 prop_assert!(!refusal.to_string().is_empty() && !refusal.chinese().is_empty());
                 prop_assert!(refusal.to_string().len() < 2_048, "a refusal repeats little: {}", refusal);
             }
-            Ok(items) => for event in items.iter().flatten() {
+            Ok(items) => for event in items.iter().flat_map(|item| &item.read) {
                 prop_assert!(event.attributes.len() <= 512, "{} values", event.attributes.len());
                 prop_assert!(event.id.len() <= 1_024 && event.place.len() <= 1_024);
                 prop_assert!(!event.id.is_empty() && !event.source.is_empty());
             }
         }
         prop_assert_eq!(&first, &adapter.read(&bytes, &moment), "the same bytes mean the same");
-        first.into_iter().flatten().flatten().for_each(|event| ledger.remember(&event));
+        first.into_iter().flatten().flat_map(|item| item.read).for_each(|event| ledger.remember(&event));
     }
 }

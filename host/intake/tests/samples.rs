@@ -160,7 +160,7 @@ fn a_drill_is_marked_and_goes_nowhere_near_what_is_real() {
 fn an_alertmanager_call_is_answered_alert_by_alert() {
     let items =
         common::read("monitoring", &sample("alertmanager.json"), "2021-07-20T08:02:00Z", &Nothing).expect("items");
-    let shown = items.iter().map(|item| match item {
+    let shown = items.iter().map(|item| match &item.read {
         Ok(event) => whole(event),
         Err(refusal) => format!("REFUSED {refusal}"),
     });
@@ -223,7 +223,7 @@ fn json_lines_are_answered_line_by_line() {
         "\nnot json\n",
     );
     let items = common::read("gauges", lines.as_bytes(), "2021-07-20T16:02:00+08:00", &Nothing).expect("items");
-    let shown = items.iter().map(|item| match item {
+    let shown = items.iter().map(|item| match &item.read {
         Ok(event) => whole(event),
         Err(refusal) => format!("REFUSED {refusal}"),
     });

@@ -37,7 +37,7 @@ fn every_source_is_found_by_its_name() {
 #[test]
 fn what_cannot_be_used_is_named_with_its_cure() {
     insta::assert_snapshot!(wrong("[intake.x]\nformat = \"telex\""), @"unknown variant `telex`, expected one of `cloudevents`, `cap`, `alertmanager`, `json_lines`");
-    insta::assert_snapshot!(wrong("[intake.x]\nformat = \"cap\"\ncolor = 1"), @"unknown field `color`, expected one of `format`, `source`, `default_node`, `default_hazard`, `exercise`, `geocodes`, `hazards`, `colours`, `cap`, `alertmanager`, `mapping`");
+    insta::assert_snapshot!(wrong("[intake.x]\nformat = \"cap\"\ncolor = 1"), @"unknown field `color`, expected one of `format`, `source`, `district`, `default_node`, `default_hazard`, `exercise`, `geocodes`, `hazards`, `colours`, `cap`, `alertmanager`, `mapping`");
     insta::assert_snapshot!(wrong("[intake.\"a b\"]\nformat = \"cloudevents\""), @"muster.toml, [intake.a b]: `NAME` cannot be a name; use 1 to 64 letters, digits, `-`, `_` and `.`: it stands in the path of the intake route");
     insta::assert_snapshot!(wrong("[intake.x]\nformat = \"cap\""), @"muster.toml, [intake.x]: `source` is empty; give it a value");
     insta::assert_snapshot!(wrong("[intake.x]\nformat = \"cloudevents\"\nsource = \"urn:x\""), @r#"muster.toml, [intake.x]: `source` is not used by `format = "cloudevents"`; remove it, or change `format`"#);

@@ -151,7 +151,7 @@ fn what_the_settings_do_not_know_is_refused_with_the_cure() {
         .read(gale.as_bytes(), &moment)
         .expect("events")
         .into_iter()
-        .map(|item| item.expect("an event"))
+        .map(|item| item.read.expect("an event"))
         .collect();
     insta::assert_snapshot!(briefs(&events, &["hazard", "category.0", "texts.zh-CN.event"]), @"warning.received at 990100 cap:99010041600000,99010041600000_20210720160100_0,2021-07-20T08:01:00.000Z/gale/990100 hazard=gale category.0=Other texts.zh-CN.event=11X99");
     insta::assert_snapshot!(refused("<value>11B03</value>", "<value>11X99</value>"), @"alert/info: no hazard is known for `GB/T35561:11X99`, `暴雨`; add one of them to `hazards` of this source in muster.toml");

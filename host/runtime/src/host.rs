@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
 use crate::follow::Followed;
-use crate::metrics::{Metrics, Standing};
+use crate::metrics::{BrokerStanding, Metrics, Standing};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
@@ -273,9 +273,14 @@ impl Host {
         taken
     }
 
-    /// The host's counters, in the `OpenMetrics` text form.
-    pub async fn metrics(&self) -> String {
-        let mut standing = Standing::default();
+    /// Counts one thing that a source said; format and outcome are words of the contract.
+    pub fn count_intake(&self, format: &'static str, outcome: &'static str) {
+        self.inner.metrics.taken_in(format, outcome);
+    }
+
+    /// The host's counters, in the `OpenMetrics` text form, with how the clients of brokers stand.
+    pub async fn metrics(&self, brokers: Vec<BrokerStanding>) -> String {
+        let mut standing = Standing { brokers, ..Standing::default() };
         for id in self.districts() {
             if let Ok(status) = self.status(id.as_str(), false).await {
                 standing.districts.push((id.into_string(), status.seq, status.waiting, status.incidents));

@@ -4,7 +4,7 @@
 //! contract and never a sender's text, so that nobody outside can make a series.
 
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use muster_kernel::record::{Cause, Entry, Fact};
@@ -71,6 +71,32 @@ struct OfRecipient {
     recipient: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TakenIn {
+    format: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBroker {
+    broker: String,
+}
+
+/// How a client of a broker stands at the moment of a scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerStanding {
+    /// The broker's name in the settings.
+    pub name: String,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Messages that the broker brought, those it brought again counted again.
+    pub received: u64,
+    /// How often a message had to wait for the host.
+    pub put_off: u64,
+    /// Connections that were made.
+    pub connections: u64,
+}
+
 /// How a host stands at the moment of a scrape.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Standing {
@@ -80,6 +106,8 @@ pub(crate) struct Standing {
     pub(crate) degraded: Vec<&'static str>,
     /// Those whom the outbox tells.
     pub(crate) recipients: Vec<RecipientStanding>,
+    /// Brokers that bring signals.
+    pub(crate) brokers: Vec<BrokerStanding>,
 }
 
 /// The host's counters.
@@ -105,6 +133,11 @@ pub(crate) struct Metrics {
     pending: Family<OfRecipient, Gauge<u64, AtomicU64>>,
     behind: Family<OfRecipient, Gauge<u64, AtomicU64>>,
     dead_letters: Family<OfRecipient, Gauge<u64, AtomicU64>>,
+    taken_in: Family<TakenIn, Counter>,
+    connected: Family<OfBroker, Gauge<u64, AtomicU64>>,
+    received: Family<OfBroker, Counter>,
+    put_off: Family<OfBroker, Counter>,
+    connections: Family<OfBroker, Counter>,
 }
 
 impl Metrics {
@@ -131,6 +164,11 @@ impl Metrics {
             pending: Family::default(),
             behind: Family::default(),
             dead_letters: Family::default(),
+            taken_in: Family::default(),
+            connected: Family::default(),
+            received: Family::default(),
+            put_off: Family::default(),
+            connections: Family::default(),
         };
         metrics.registered()
     }
@@ -182,6 +220,15 @@ impl Metrics {
             "Messages that were given up and wait for a person",
             self.dead_letters.clone(),
         );
+        registry.register(
+            "intake_items",
+            "What sources said, item by item, and messages that were refused whole, by what came of them",
+            self.taken_in.clone(),
+        );
+        registry.register("mqtt_connected", "1 while a broker is connected, else 0", self.connected.clone());
+        registry.register("mqtt_received", "Messages that a broker brought, again included", self.received.clone());
+        registry.register("mqtt_put_off", "How often a message had to wait for the host", self.put_off.clone());
+        registry.register("mqtt_connections", "Connections to a broker that were made", self.connections.clone());
         self
     }
 
@@ -251,6 +298,11 @@ impl Metrics {
         self.spans.get_or_create(&Outcome { outcome }).inc_by(spans);
     }
 
+    /// One thing that a source said.
+    pub(crate) fn taken_in(&self, format: &'static str, outcome: &'static str) {
+        self.taken_in.get_or_create(&TakenIn { format, outcome }).inc();
+    }
+
     /// An attempt to bring a policy in.
     pub(crate) fn changed(&self, attempt: &Attempt) {
         let outcome = match (attempt.refusal(), attempt.seq) {
@@ -275,6 +327,13 @@ impl Metrics {
             self.pending.get_or_create(&of).set(standing.pending);
             self.behind.get_or_create(&of).set(standing.entries_behind);
             self.dead_letters.get_or_create(&of).set(standing.dead_letters);
+        }
+        for standing in &standing.brokers {
+            let of = OfBroker { broker: standing.name.clone() };
+            self.connected.get_or_create(&of).set(u64::from(standing.connected));
+            self.received.get_or_create(&of).inner().store(standing.received, Ordering::Relaxed);
+            self.put_off.get_or_create(&of).inner().store(standing.put_off, Ordering::Relaxed);
+            self.connections.get_or_create(&of).inner().store(standing.connections, Ordering::Relaxed);
         }
         self.degraded.clear();
         for part in &standing.degraded {

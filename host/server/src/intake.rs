@@ -7,6 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use muster_access::{Action, Target};
 use muster_kernel::Event;
+use muster_kernel::record::Receipt;
 use muster_runtime::cloudevent;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json_, json};
@@ -82,7 +83,7 @@ fn mode(headers: &HeaderMap) -> Option<Mode> {
 }
 
 /// The body, up to its limit. What is beyond is read away, so that the sender gets its answer and not a broken pipe.
-async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> {
     let mut frames = request.into_body().into_data_stream();
     let (mut bytes, mut seen) = (Vec::new(), 0_usize);
     while let Some(frame) = frames.next().await {
@@ -96,7 +97,11 @@ async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> 
         }
     }
     if seen > crate::BODY_BYTES_MAX {
-        let detail = format!("the body is over {} bytes; send fewer events at once", crate::BODY_BYTES_MAX);
+        let most = crate::BODY_BYTES_MAX;
+        let detail = match language {
+            Language::Chinese => format!("请求体超过 {most} 字节;请减少一次发送的事件"),
+            Language::English => format!("the body is over {most} bytes; send fewer events at once"),
+        };
         return Err(Problem::new(Kind::TooLarge, language, detail));
     }
     Ok(bytes)
@@ -155,13 +160,7 @@ impl Intake {
         if self.approves {
             return self.approve(district, event).await.map(Json);
         }
-        let permission = self.caller.to_send(host, district, &event)?;
-        let action = Action::of_event(&event.kind);
-        if self.service.gate.needs_a_second(action) {
-            self.service.gate.persons(&self.caller, &thing(action, district, &event), host.now())?;
-        }
-        let receipt = host.submit_if(district, event, permission).await;
-        let receipt = receipt.map_err(|error| Problem::of_submit(&error, language))?;
+        let receipt = send(&self.service, &self.caller, district, event).await?;
         Ok(Json(json!(receipt)))
     }
 
@@ -199,6 +198,33 @@ impl Intake {
     }
 }
 
+/// `CloudEvents` of a source that the settings name; without a district, each goes where its jurisdiction is known.
+pub(crate) async fn of_source(
+    service: Service,
+    caller: Caller,
+    district: Option<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    Intake { service, caller, district, approves: false }.take(request).await
+}
+
+/// Sends an event to a district as the caller, if they may. The receipt comes once it is durable.
+pub(crate) async fn send(service: &Service, caller: &Caller, district: &str, event: Event) -> Result<Receipt, Problem> {
+    let Service { host, gate, sources, .. } = service;
+    let permission = caller.to_send(host, district, &event)?;
+    let action = Action::of_event(&event.kind);
+    if gate.needs_a_second(action) {
+        gate.persons(caller, &thing(action, district, &event), host.now())?;
+    }
+    let message = sources.is_of_a_message(&event).then(|| event.clone());
+    let receipt = host.submit_if(district, event, permission).await;
+    let receipt = receipt.map_err(|error| Problem::of_submit(&error, caller.language))?;
+    if let Some(event) = message {
+        sources.remember(&event);
+    }
+    Ok(receipt)
+}
+
 /// An event as something that more than one person may have to stand behind: all that the sender says.
 fn thing(action: Action, district: &str, event: &Event) -> Thing {
     let mut target = Target::district(district);
@@ -211,7 +237,7 @@ fn thing(action: Action, district: &str, event: &Event) -> Thing {
 }
 
 /// Drives all futures at once and gives their results in order.
-async fn join_in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub(crate) async fn join_in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(move |context| {
         let mut pending = false;

@@ -15,6 +15,7 @@ mod public;
 mod reads;
 mod registers;
 pub mod sentence;
+pub mod sources;
 mod stream;
 pub mod traces;
 mod views;
@@ -32,6 +33,7 @@ use delivery::{Deliveries, routes as outbox};
 use muster_access::Words;
 use muster_access::tls::TlsKeeper;
 use muster_runtime::Host;
+use sources::Sources;
 use tokio::net::TcpListener;
 
 pub use access::{Gate, GateError, register_file};
@@ -57,6 +59,8 @@ pub struct Service {
     pub warnings: Arc<[Words]>,
     /// What carries out to people and systems.
     pub deliveries: Deliveries,
+    /// What a city already speaks.
+    pub sources: Sources,
 }
 
 impl FromRef<Service> for Arc<Host> {
@@ -89,6 +93,7 @@ fn table() -> Vec<Route> {
     use Way::{Change, Lasting, Timed};
     vec![
         ("POST", "/v1/events", post(intake::anywhere), Timed),
+        ("POST", "/v1/intake/{source}", post(sources::route::take), Timed),
         ("GET", "/v1/districts", get(reads::districts), Timed),
         ("GET", "/v1/status", get(reads::whole_status), Timed),
         ("GET", "/v1/districts/{district}", get(reads::district), Timed),

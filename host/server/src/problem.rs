@@ -8,11 +8,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use muster_access::UNAUTHENTICATED;
 use muster_access::guard::Throttled;
+use muster_intake::Refusal;
 use muster_runtime::activation::Attempt;
 use muster_runtime::change::ChangeError;
 use muster_runtime::cloudevent::CloudEventError;
 use muster_runtime::{QueryError, SubmitError};
 use serde::Serialize;
+use serde_json::Value as Json_;
 
 use crate::language::Language;
 
@@ -23,17 +25,37 @@ const PROBLEM: &str = "application/problem+json";
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Type,
     title: &'static str,
     status: u16,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
+    /// The line of the input that is at fault, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    /// For a message of several parts: what came of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<Box<Json_>>,
     /// For a policy that was not let in: the attempt, step by step.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<Box<Attempt>>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
+}
+
+/// The type of a problem: a URN that ends in a stable word. What a source said has words of its own.
+#[derive(Debug, Clone, Copy)]
+struct Type {
+    code: &'static str,
+    of_intake: bool,
+}
+
+impl Serialize for Type {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let family = if self.of_intake { "intake:" } else { "" };
+        serializer.collect_str(&format_args!("urn:muster:problem:{family}{}", self.code))
+    }
 }
 
 /// The kinds of problems. Their names are part of the interface.
@@ -62,6 +84,8 @@ pub(crate) enum Kind {
     NoOutbox,
     NotDelivering,
     NotNow,
+    NotTaken,
+    UnknownSource,
 }
 
 impl Kind {
@@ -124,6 +148,10 @@ impl Kind {
                 ("not-delivering", StatusCode::SERVICE_UNAVAILABLE, "送达停顿", "deliveries stand still")
             }
             Self::NotNow => ("not-now", StatusCode::CONFLICT, "目前不能这样做", "not as things stand"),
+            Self::NotTaken => {
+                ("intake", StatusCode::UNPROCESSABLE_ENTITY, "来源报文未被接受", "what the source said was not taken")
+            }
+            Self::UnknownSource => ("unknown-source", StatusCode::NOT_FOUND, "没有这个来源", "no such source"),
             Self::TooSlow => ("too-slow", StatusCode::SERVICE_UNAVAILABLE, "主机未能及时答复", "no answer in time"),
         }
     }
@@ -142,19 +170,55 @@ impl Problem {
             Language::English => english,
         };
         Self {
-            kind: format!("urn:muster:problem:{name}"),
+            kind: Type { code: name, of_intake: false },
             title,
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            line: None,
+            items: None,
             attempt: None,
             retry_after_seconds: None,
         }
     }
 
     pub(crate) fn field(mut self, field: Option<&str>) -> Self {
-        self.field = field.map(str::to_owned);
+        self.field = field.map(Into::into);
         self
+    }
+
+    /// The stable word at the end of its type.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.kind.code
+    }
+
+    /// Whether the same may be taken when it is sent again later.
+    pub(crate) const fn passes(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+
+    /// As the answer to a message of several parts. What passes is `503` here: webhooks that know no `429` come again.
+    pub(crate) fn of_items(self, items: Json_) -> Self {
+        let status = if self.passes() { StatusCode::SERVICE_UNAVAILABLE.as_u16() } else { self.status };
+        Self { items: Some(Box::new(items)), status, ..self }
+    }
+
+    /// What a source said and the host does not take: the reason is the code.
+    pub(crate) fn of_refusal(refusal: &Refusal, language: Language) -> Self {
+        let detail = match language {
+            Language::Chinese => refusal.chinese(),
+            Language::English => refusal.to_string(),
+        };
+        let code = refusal.reason.code();
+        let status = match code {
+            "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
+            "not-utf-8" | "doctype" | "not-xml" | "not-json" => StatusCode::BAD_REQUEST,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let path = Some(refusal.place.path.clone()).filter(|path| !path.is_empty());
+        let problem = Self::new(Kind::NotTaken, language, detail).field(path.as_deref());
+        let kind = Type { code, of_intake: true };
+        Self { kind, status: status.as_u16(), line: refusal.place.line, ..problem }
     }
 
     /// A sentence that stands before the detail.

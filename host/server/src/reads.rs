@@ -97,6 +97,7 @@ pub(crate) async fn whole_status(State(service): State<Service>, caller: Caller)
         "connections_turned_away": turned_away(),
         "certificate_ends": service.tls.as_ref().map(|tls| tls.expires().to_string()),
     });
+    answer["intake"] = service.sources.standing();
     Ok(Json(answer))
 }
 
@@ -119,7 +120,7 @@ async fn standing(service: &Service, caller: &Caller, districts: &[DistrictId]) 
     Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows, "outbox": outbox})))
 }
 
-/// Certificates and keys of issuers whose newest files are not in force.
+/// Certificates and keys of issuers whose newest files are not in force, and brokers that bring nothing.
 fn not_in_force(service: &Service, language: Language) -> Vec<Json_> {
     let row =
         |part: &str, zh: String, en: String| json!({"part": part, "district": null, "words": language.of(&zh, &en)});
@@ -139,7 +140,8 @@ fn not_in_force(service: &Service, language: Language) -> Vec<Json_> {
             ),
         )
     });
-    tls.into_iter().chain(issuers).collect()
+    let brokers = service.sources.problems().map(|words| row("mqtt", words.zh, words.en));
+    tls.into_iter().chain(issuers).chain(brokers).collect()
 }
 
 /// `GET /v1/districts/{district}`.
@@ -365,8 +367,9 @@ pub(crate) async fn ready(State(host): State<Arc<Host>>, caller: Caller) -> Resu
 }
 
 /// `GET /metrics`: the host's counters, for Prometheus.
-pub(crate) async fn metrics(State(host): State<Arc<Host>>, caller: Caller) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(service): State<Service>, caller: Caller) -> Result<Response, Problem> {
     caller.on_host(Action::ReadMetrics)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(axum::http::header::CONTENT_TYPE, kind)], host.metrics().await).into_response())
+    Ok(([(axum::http::header::CONTENT_TYPE, kind)], service.host.metrics(service.sources.brokers()).await)
+        .into_response())
 }

@@ -7,7 +7,7 @@ use crate::error::{AppendError, Error};
 use crate::known::{Head, Shared};
 use crate::media::Media;
 use crate::record::Record;
-use crate::records::Records;
+use crate::records::{Holding, Records};
 use crate::vault::hexadecimal;
 use crate::walk;
 use crate::writer::{Done, Queue, Request, Writer};
@@ -145,6 +145,14 @@ impl Journal {
         let head = shared.heads.get(district).copied().unwrap_or_default();
         let start = shared.places.before(district, from.max(1));
         Records::new(Arc::clone(&self.media), district, from.max(1)..=head.seq, start)
+    }
+
+    /// The durable records of all districts whose payload holds a text, in the order in which they were written. Everything
+    /// that became durable before the call is looked at.
+    pub fn read_holding(&self, text: &str) -> Holding {
+        let shared = self.shared.read().expect("no holder panics");
+        let heads = shared.heads.iter().map(|(district, head)| (district.clone(), head.seq)).collect();
+        Holding::new(Arc::clone(&self.media), text, heads, shared.places.first())
     }
 
     /// One durable record of a district.

@@ -208,3 +208,35 @@ fn verify_names_an_entry_that_was_rewritten_with_its_checksum() {
     let fault = journal.verify(None, |_| ()).expect("readable").fault.expect("a fault");
     assert!(fault.contains("district d, entry 1") && fault.contains("changed"), "{fault}");
 }
+
+#[test]
+fn records_that_hold_a_text_come_in_the_order_in_which_all_districts_wrote_them() {
+    let media = MemoryMedia::new();
+    let journal = open(&media);
+    let mut chains = Chains::default();
+    // Over several segments, the districts in turn, every third record with the text.
+    let mut wanted = Vec::new();
+    for number in 0..300_usize {
+        let district = ["a", "b", "c"][(number + number / 3) % 3];
+        let marked = number.is_multiple_of(3);
+        let record = chains.next(district, if marked { 1_000 + number } else { number % 90 });
+        if marked {
+            wanted.push((record.district.clone(), record.seq));
+        }
+        journal.append_and_wait(vec![record]).expect("durable");
+    }
+    let text = "x".repeat(1_000);
+    let found = |journal: &Journal| -> Vec<(String, u64)> {
+        let records = journal.read_holding(&text).map(|record| record.expect("readable"));
+        records.map(|record| (record.district, record.seq)).collect()
+    };
+    assert_eq!(found(&journal), wanted);
+    // What is written while it is read does not belong to it.
+    let mut reading = journal.read_holding(&text);
+    assert!(reading.next().is_some_and(|first| first.is_ok()));
+    journal.append_and_wait(vec![chains.next("a", 2_000)]).expect("durable");
+    assert_eq!(reading.count(), wanted.len() - 1);
+    assert_eq!(found(&journal).len(), wanted.len() + 1);
+    assert_eq!(journal.read_holding("nowhere").count(), 0);
+    assert_eq!(open(&MemoryMedia::new()).read_holding("x").count(), 0, "an empty journal holds nothing");
+}

@@ -43,10 +43,12 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     let serve = Serve { config: Some(wanted.what.clone()), ..Serve::default() };
     let configuration = Configuration::of(&serve, |name| std::env::var(name).ok())?;
     super::serve::check_named(&configuration)?;
-    let mut fine = true;
+    let (mut fine, mut districts) = (true, Vec::new());
     for folder in &configuration.districts {
         fine &= check_district(folder, wanted.lang)? != Checked::Faulty;
+        districts.push(muster_runtime::folder::read(folder)?.charter.district);
     }
+    configuration.check_intake(Some(&districts))?;
     let access = &configuration.settings.access;
     if access.development || access.insecure {
         fine = false;

@@ -333,6 +333,17 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
     }
     let language = super::language(None);
     rows(&found["outbox"]).for_each(|row| say!("outbox: {}", super::outbox::standing(row, language)));
+    for row in rows(&found["intake"]["brokers"]) {
+        let standing = if row["connected"] == true { "connected" } else { "NOT CONNECTED" };
+        say!(
+            "mqtt: {} at {} {standing}: {} received, {} durable, {} refused",
+            text(&row["name"]),
+            text(&row["broker"]),
+            row["received"],
+            row["durable"],
+            row["refused"]
+        );
+    }
     for words in rows(&found["access"]["warnings"]) {
         say!("  ! {}", text(&words[super::language(None).tag()]));
     }

@@ -11,6 +11,7 @@ use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
 use muster_runtime::{Clock as _, Host, HostOptions, RealClock};
 use muster_server::delivery::Deliveries;
+use muster_server::sources::{Sources, SourcesError};
 use muster_server::traces::Traces;
 use muster_server::{Gate, Service};
 use muster_store::{Batches, backup};
@@ -45,6 +46,7 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     options.journal.segment_bytes = configuration.segment_mebibytes << 20;
     options.journal.low_space_bytes = configuration.low_space_mebibytes << 20;
     let outbox = configuration.outbox.clone();
+    let passwords = configuration.broker_passwords(&System)?;
     let host = Arc::new(Host::open(options)?);
     let deliveries = match outbox {
         Some(settings) => {
@@ -53,8 +55,15 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
         }
         None => Deliveries::none(),
     };
+    let sources = Sources::open(&host, &configuration.intake, &passwords).map_err(|error| match error {
+        SourcesError::Settings(error) => configuration.of_intake(&error),
+        SourcesError::Journal(_) => error.into(),
+    })?;
+    drop(passwords);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), deliveries.clone(), &handover));
+    let carried = (deliveries.clone(), sources.clone());
+    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), carried, &handover));
+    runtime.block_on(sources.stop());
     deliveries.stop();
     host.close();
     if served? == Told::HandOver {
@@ -70,9 +79,9 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
 /// Reads all that a start would read, and ends.
 fn rehearse(configuration: &Configuration) -> anyhow::Result<ExitCode> {
     check_named(configuration)?;
-    for folder in &configuration.districts {
-        muster_runtime::folder::read(folder)?;
-    }
+    let read = |folder: &std::path::PathBuf| Ok(muster_runtime::folder::read(folder)?.charter.district);
+    let districts = configuration.districts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    configuration.check_intake(Some(&districts))?;
     println!("the settings and {} districts can be read; nothing was opened", configuration.districts.len());
     Ok(ExitCode::SUCCESS)
 }
@@ -86,7 +95,7 @@ fn loudly(words: &Words) {
 async fn listen(
     configuration: &Configuration,
     host: Arc<Host>,
-    deliveries: Deliveries,
+    (deliveries, sources): (Deliveries, Sources),
     handover: &Arc<Handover>,
 ) -> anyhow::Result<Told> {
     let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
@@ -125,8 +134,15 @@ async fn listen(
         let _ = tell.send(signals.next().await);
     };
     let traces = configuration.traces.as_ref().map(|settings| Traces::start(&host, settings)).transpose()?;
-    let service =
-        Service { host: Arc::clone(&host), gate: Arc::clone(&gate), tls, warnings: warnings.into(), deliveries };
+    let service = Service {
+        host: Arc::clone(&host),
+        gate: Arc::clone(&gate),
+        tls,
+        warnings: warnings.into(),
+        deliveries,
+        sources,
+    };
+    service.sources.start(&host);
     muster_server::serve(listener, service, configuration.connections, stop).await;
     drop(traces);
     gate.tidy(host.now()).await.context("the days of tokens' last use")?;
@@ -211,12 +227,13 @@ fn say_of_tls(before: Option<String>, refresh: &Refresh) {
     }
 }
 
-/// Checks the files of `[tls]` and the trust file as a start would.
+/// Checks the files of `[tls]`, the brokers' passwords and the trust file as a start would.
 pub(crate) fn check_named(configuration: &Configuration) -> anyhow::Result<()> {
     if let Some(tls) = &configuration.settings.tls {
         let loaded = muster_access::tls::load(tls, &System, Arc::new(DefaultTimeProvider), RealClock.now());
         let place = configuration.file.as_deref().unwrap_or(Path::new("")).display();
         loaded.map(|_| ()).with_context(|| format!("{place}: [tls]"))?;
     }
+    configuration.broker_passwords(&System)?;
     configuration.trust.as_deref().map_or(Ok(()), |trust| super::keys::trust(trust).map(|_| ()))
 }

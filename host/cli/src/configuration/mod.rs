@@ -2,9 +2,11 @@
 //! by flags. Every field is known or refused, with file, line, field and cure. It must never hold a secret: secrets are
 //! named by where they lie.
 
+mod intake;
 mod place;
 mod sample;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +14,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use muster_access::settings::KeysFrom;
 use muster_access::{AccessSettings, SecretReference, Settings, SettingsError, TlsSettings};
+use muster_intake::SourceSettings;
+use muster_intake::mqtt::{MqttSettings, PasswordPlace};
 use muster_server::ConnectionLimits;
+use muster_server::sources::IntakeSettings;
 use muster_server::traces::TraceSettings;
 use serde::Deserialize;
 
@@ -41,6 +46,8 @@ struct File {
     tls: Option<TlsSettings>,
     outbox: Option<muster_outbox::Settings>,
     traces: Option<TraceSettings>,
+    intake: BTreeMap<String, SourceSettings>,
+    mqtt: BTreeMap<String, MqttSettings>,
 }
 
 /// `[connections]`: what callers may take up.
@@ -71,6 +78,8 @@ pub(crate) struct Configuration {
     pub(crate) outbox: Option<muster_outbox::Settings>,
     /// Where spans go; nowhere without it.
     pub(crate) traces: Option<TraceSettings>,
+    /// What is read beside `CloudEvents`.
+    pub(crate) intake: IntakeSettings,
 }
 
 impl Configuration {
@@ -99,6 +108,7 @@ impl Configuration {
                 anyhow::anyhow!("{}: {error}", place.unwrap_or_default())
             })?;
         }
+        configuration.check_intake(None)?;
         configuration.settings.access.insecure |= serve.insecure_listen;
         Ok(configuration)
     }
@@ -140,6 +150,7 @@ impl Configuration {
             low_space_mebibytes: low_space,
             connections: read.connections.limits()?,
             settings: Settings { access, tls: read.tls },
+            intake: IntakeSettings { sources: read.intake, brokers: read.mqtt },
             outbox: serve.outbox.as_deref().map(crate::commands::outbox::settings).transpose()?.or(read.outbox),
             traces: read.traces,
             file,
@@ -210,6 +221,11 @@ fn read(path: &Path) -> anyhow::Result<(String, File)> {
     }
     if let Some(SecretReference::File(token)) = file.traces.as_mut().and_then(|traces| traces.token.as_mut()) {
         rebase(token);
+    }
+    for broker in file.mqtt.values_mut() {
+        if let Some(PasswordPlace::File(password)) = &mut broker.password {
+            rebase(password);
+        }
     }
     for issuer in file.access.iter_mut().flat_map(|access| &mut access.oidc) {
         if let KeysFrom::File(keys) = &mut issuer.keys {

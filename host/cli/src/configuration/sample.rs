@@ -47,6 +47,44 @@ token_days_max = 90
 # endpoint = "http://127.0.0.1:4318/v1/traces"
 # permille = 1000            # of a thousand entries; those in which a policy failed are always told
 # token = "file:collector.token"
+
+# What the city already speaks, for POST /v1/intake/NAME: "cap", "alertmanager", "json_lines" or "cloudevents". Whoever
+# sends must hold `source`; powers are given by it. Without `district`, the place tells where an event goes.
+# [intake.weather]
+# format = "cap"                               # dialects: "strict", "12379", "nws"
+# source = "urn:org:cn:990100:weather-bureau"
+# district = "mydistrict"
+# cap = { dialect = "strict", valid_hours = 24 }
+# geocodes."GB/T2260" = { "*" = "=" }          # every code of the list is a node
+# hazards = { "暴雨" = "rainstorm" }
+#
+# [intake.monitoring]
+# format = "alertmanager"
+# source = "urn:app:alertmanager"
+# default_node = "990100"
+# alertmanager = { place_label = "area", severities = { critical = "severe" } }
+#
+# [intake.gauges]
+# format = "json_lines"
+# source = "urn:iot:gauges"
+# [intake.gauges.mapping]
+# kind = "ponding"
+# id = ["station", "time"]                     # the same values are the same event
+# time = "time"
+# place = { field = "node" }
+# fields.depth_cm = { field = "depth", unit = "cm", required = true }
+#
+# Sensors over MQTT 3.1.1, acknowledged once they are durable. Plain TCP: only inside a network that is trusted.
+# [mqtt.sensors]
+# broker = "127.0.0.1"
+# port = 1883
+# client_id = "muster-mydistrict"              # the session that the broker keeps; no two hosts may share one
+# source = "urn:iot:sensors"
+# username = "muster"
+# password = "file:mqtt.password"              # or "env:NAME"; never the password itself
+# [[mqtt.sensors.topic]]
+# pattern = "city/{area}/level"
+# mapping = { kind = "ponding", id = ["*"], place = { field = "topic.area" }, fields = { depth_cm = { field = "depth" } } }
 "#
     .to_owned()
 }

@@ -22,6 +22,14 @@ fn of_file(text: &str, serve: Serve, variable: impl Fn(&str) -> Option<String>) 
     Configuration::of(&serve, variable).map_err(|error| format!("{error:#}").replace(&place, "/etc/muster"))
 }
 
+/// A broker; what follows it belongs to it.
+fn broker(name: &str) -> String {
+    format!(
+        "[mqtt.{name}]\nbroker = \"127.0.0.1\"\nclient_id = \"muster\"\nsource = \"urn:iot\"\n\
+         topic = [{{ pattern = \"city/{{area}}\", mapping = {{ kind = \"k\", id = [\"*\"], place = {{ node = \"1\" }} }} }}]\n"
+    )
+}
+
 const LEAST: &str = "data = \"data\"\ndistricts = [\"a\", \"b\"]\n";
 
 #[test]
@@ -56,6 +64,23 @@ fn the_sample_is_valid() {
 }
 
 #[test]
+fn the_samples_sources_and_brokers_are_valid_once_the_marks_are_taken_off() {
+    let sample = sample();
+    let (_, block) = sample.split_once("# [intake.weather]").expect("a block of sources");
+    let lines = block.lines().map(|line| line.strip_prefix("# ").unwrap_or_default());
+    // Sentences stand between the tables.
+    let lines = lines.filter(|line| !line.starts_with("Sensors over"));
+    let text = format!("{LEAST}[intake.weather]\n{}\n", lines.collect::<Vec<_>>().join("\n"));
+    let read = of_file(&text, serve(), nothing).expect("valid");
+    let (sources, brokers) = (&read.intake.sources, &read.intake.brokers);
+    assert_eq!(sources.keys().map(String::as_str).collect::<Vec<_>>(), ["gauges", "monitoring", "weather"]);
+    let sensors = brokers.get("sensors").expect("a broker");
+    assert_eq!((sensors.client_id.as_str(), sensors.topic.len()), ("muster-mydistrict", 1));
+    let password = format!("{:?}", sensors.password);
+    assert!(password.starts_with("Some(File(\"/") && password.ends_with("/mqtt.password\"))"), "{password}");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_line_and_field() {
     let wrong = [
         format!("{LEAST}lisen = \"127.0.0.1:1\"\n"),
@@ -68,6 +93,12 @@ fn what_is_wrong_is_named_with_file_line_and_field() {
         format!("{LEAST}\n[tls]\ncertificate = \"host.pem\"\nkey = \"hush, a secret\"\n"),
         "districts = [\"a\"]\n".to_owned(),
         format!("{LEAST}[connections]\nhead_bytes = 10\n"),
+        format!("{LEAST}[intake.weather]\nformat = \"cap\"\nsource = \"urn:w\"\ncap.valid_hours = 0\n"),
+        format!("{LEAST}[intake.weather]\nformat = \"telex\"\n"),
+        format!("{LEAST}[intake.weather]\nformat = \"cap\"\n"),
+        format!("{LEAST}{}password = \"hush, a secret\"\n", broker("a")),
+        format!("{LEAST}{}", broker("a").replace("{area}", "{area")),
+        format!("{LEAST}{}{}", broker("a"), broker("b")),
     ];
     let said: Vec<String> = wrong.iter().map(|text| of_file(text, serve(), nothing).expect_err("wrong")).collect();
     assert!(!said.iter().any(|said| said.contains("hush")), "a secret is repeated: {said:?}");
@@ -79,6 +110,12 @@ fn what_is_wrong_is_named_with_file_line_and_field() {
         "/etc/muster/muster.toml:6: a secret is named as",
         "no data folder is named; write `data` in muster.toml",
         "`connections.head_bytes` is 10; 8192 to 1048576 are allowed",
+        "/etc/muster/muster.toml:6: `intake.weather.cap.valid_hours` is not from 1 to 8,784",
+        "/etc/muster/muster.toml:4: unknown variant `telex`",
+        "/etc/muster/muster.toml:3: `intake.weather.source` is empty; give it a value",
+        "/etc/muster/muster.toml:8: a password is named as `file:PATH` or `env:NAME`",
+        "/etc/muster/muster.toml:7: `mqtt.a.topic[0].pattern` has the level `{area`",
+        "/etc/muster/muster.toml:10: `mqtt.b.client_id` is that of [mqtt.a]",
     ];
     for (said, expected) in said.iter().zip(expected) {
         assert!(said.starts_with(expected), "expected {expected:?}, got {said:?}");

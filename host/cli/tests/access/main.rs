@@ -8,5 +8,6 @@ mod doors;
 mod fortress;
 mod matrix;
 mod settings;
+mod sources;
 mod tls;
 mod tokens;

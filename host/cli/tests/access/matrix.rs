@@ -8,16 +8,17 @@ use muster_access::{AccessRole, ActKind, Action, Scope};
 use serde_json::{Value as Json, json};
 
 use crate::fortress::Fortress;
+use crate::sources;
 
-const OWN: &str = "990103";
+pub(crate) const OWN: &str = "990103";
 const BELOW: &str = "990103901";
 const FOREIGN: &str = "990105";
-const ROOT: &str = "990100";
-const ABROAD: &str = "970102";
+pub(crate) const ROOT: &str = "990100";
+pub(crate) const ABROAD: &str = "970102";
 
 /// Where something is, as seen from the holder of a role at `OWN` in Yunhe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     Own,
     Below,
     Foreign,
@@ -29,7 +30,7 @@ enum Place {
 
 use Place::{Abroad, Below, Drill, Foreign, Host, Own, Root};
 
-const WITHIN: [(Place, &str); 4] = [(Own, OWN), (Below, BELOW), (Foreign, FOREIGN), (Root, ROOT)];
+pub(crate) const WITHIN: [(Place, &str); 4] = [(Own, OWN), (Below, BELOW), (Foreign, FOREIGN), (Root, ROOT)];
 
 /// What the table says.
 fn is_expected(role: AccessRole, action: Action, place: Place) -> bool {
@@ -43,12 +44,12 @@ fn is_expected(role: AccessRole, action: Action, place: Place) -> bool {
 }
 
 /// One question to one route.
-struct Probe {
-    route: (&'static str, &'static str),
-    path: String,
-    body: Option<(&'static str, Json)>,
-    action: Action,
-    place: Place,
+pub(crate) struct Probe {
+    pub(crate) route: (&'static str, &'static str),
+    pub(crate) path: String,
+    pub(crate) body: Option<(&'static str, Json)>,
+    pub(crate) action: Action,
+    pub(crate) place: Place,
 }
 
 fn get(route: &'static str, path: String, action: Action, place: Place) -> Probe {
@@ -102,6 +103,7 @@ fn event(role: AccessRole, kind: ActKind, node: &str, drill: bool, way: &str) ->
 /// Everything that a holder of a role can try.
 fn probes(role: AccessRole, scene: &Scene) -> Vec<Probe> {
     let mut probes = events(role);
+    probes.extend(sources::probes(role));
     probes.extend(district_routes(scene));
     probes.extend(placed_routes(scene));
     probes.extend(policy_routes(role, scene));
@@ -316,7 +318,7 @@ fn send(host: &Fortress, token: Option<&str>, probe: &Probe) -> (u16, Json) {
 
 #[test]
 fn every_role_at_every_route_and_place() {
-    let host = Fortress::start("");
+    let host = Fortress::start(&sources::settings());
     let scene = Scene::set_up(&host);
     let (mut asked, mut wrong, mut count) = (BTreeSet::from([("GET", "/v1/districts")]), Vec::new(), 0);
     for role in AccessRole::ALL {
@@ -351,7 +353,7 @@ fn every_role_at_every_route_and_place() {
 
 #[test]
 fn nobody_is_let_in_without_a_proof_and_drills_are_a_world_of_their_own() {
-    let host = Fortress::start("");
+    let host = Fortress::start(&sources::settings());
     let scene = Scene::set_up(&host);
     let mut first = None;
     for probe in

@@ -37,7 +37,7 @@ use serde::Deserialize;
 
 use crate::adapter::{Adapter, Item, Moment};
 use crate::place::Places;
-use crate::refusal::Refusal;
+use crate::refusal::{Place, Refusal};
 use crate::settings::{Check, ExerciseRule, SettingsError, SourceSettings};
 
 pub use dialect::Dialect;
@@ -124,7 +124,8 @@ impl Adapter for Cap {
         self.in_bounds(&tree, &alert)?;
         drop(tree);
         let events = meaning::Meaning { cap: self, version, alert: &alert, moment }.events()?;
-        Ok(events.into_iter().map(Ok).collect())
+        let place = Place { path: "alert".into(), line: None };
+        Ok(events.into_iter().map(|event| Item { place: place.clone(), read: Ok(event) }).collect())
     }
 }
 

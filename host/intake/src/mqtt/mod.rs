@@ -21,7 +21,7 @@ use muster_kernel::Event;
 use crate::refusal::Refusal;
 
 pub use client::{Client, Counts, back_off};
-pub use settings::{MqttSettings, TopicSettings};
+pub use settings::{MqttSettings, PasswordPlace, TopicSettings};
 pub use topic::Topics;
 
 /// Why a message of a topic was not taken.

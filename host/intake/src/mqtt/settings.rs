@@ -1,6 +1,8 @@
-//! What `muster.toml` says of a broker, under `[mqtt.NAME]`. The password does not stand there: the caller gives it.
+//! What `muster.toml` says of a broker, under `[mqtt.NAME]`. The password does not stand there, only where it lies: the
+//! caller reads it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -22,8 +24,12 @@ pub struct MqttSettings {
     pub client_id: String,
     /// The user, when the broker wants one.
     pub username: Option<String>,
+    /// Where the user's password lies.
+    pub password: Option<PasswordPlace>,
     /// The events' `source`.
     pub source: String,
+    /// The district that the signals go to. Without it each goes to the district whose tree knows its place.
+    pub district: Option<String>,
     /// The node of what names no place that is known.
     pub default_node: Option<String>,
     /// Whether everything is a drill.
@@ -44,6 +50,29 @@ pub struct MqttSettings {
     pub keep_alive_seconds: u16,
     /// What is read, and what it says.
     pub topic: Vec<TopicSettings>,
+}
+
+/// Where a password lies: `file:PATH` or `env:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum PasswordPlace {
+    /// A file.
+    File(PathBuf),
+    /// A variable of the environment.
+    Variable(String),
+}
+
+impl TryFrom<String> for PasswordPlace {
+    type Error = &'static str;
+
+    /// What is neither is not repeated: it may be the password itself.
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Variable(name.into())),
+            _ => Err("a password is named as `file:PATH` or `env:NAME`, never written out; say where it lies"),
+        }
+    }
 }
 
 const fn port() -> u16 {
@@ -80,7 +109,11 @@ impl MqttSettings {
         check.word("broker", &self.broker)?;
         check.word("client_id", &self.client_id)?;
         check.word("source", &self.source)?;
+        self.district.iter().try_for_each(|district| check.word("district", district))?;
         self.username.iter().try_for_each(|user| check.word("username", user))?;
+        if self.password.is_some() && self.username.is_none() {
+            return Err(check.wrong("password", "is not used without `username`", "name the user, or remove it"));
+        }
         let within = |field: &str, value: usize, low: usize, high: usize| {
             let cure = format!("give a number from {low} to {high}");
             if (low..=high).contains(&value) { Ok(()) } else { Err(check.wrong(field, format!("is {value}"), cure)) }
@@ -99,6 +132,7 @@ impl MqttSettings {
         SourceSettings {
             format: Format::JsonLines,
             source: self.source.clone(),
+            district: self.district.clone(),
             default_node: self.default_node.clone(),
             default_hazard: None,
             exercise: if self.exercise { ExerciseRule::Always } else { ExerciseRule::Mark },

@@ -105,7 +105,7 @@ pub fn read(source: &str, bytes: &[u8], now: &str, earlier: &dyn Earlier) -> Res
 /// The events of bytes that are taken whole.
 pub fn events(source: &str, bytes: &[u8], now: &str, earlier: &dyn Earlier) -> Vec<Event> {
     let items = read(source, bytes, now, earlier).unwrap_or_else(|refusal| panic!("{refusal}"));
-    items.into_iter().map(|item| item.expect("an event")).collect()
+    items.into_iter().map(|item| item.read.expect("an event")).collect()
 }
 
 /// Why bytes are refused.

@@ -123,7 +123,7 @@ impl Caller {
     }
 
     /// An event is sent under a source that its sender holds, or in their own name.
-    fn in_the_name_of(&self, source: &str) -> Result<(), Problem> {
+    pub(crate) fn in_the_name_of(&self, source: &str) -> Result<(), Problem> {
         let nobody = |_: &NodeCode, _: &str| None;
         let held = self.identity.may_act_as(&Claim::Source(source), nobody);
         let own = || self.identity.may_act_as(&Claim::Person(source), nobody);
