@@ -1,5 +1,6 @@
-//! Chores of the project: `cargo xtask plugins`, `demo`, `count` and `performance`. Nothing here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance` and `contract-test`. Nothing here is shipped.
 
+mod contract_test;
 mod count;
 mod performance;
 
@@ -25,9 +26,11 @@ fn main() -> ExitCode {
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
         ["performance"] => performance(),
+        ["contract-test"] => contract_test(false),
+        ["contract-test", "--short"] => contract_test(true),
         _ => Err(anyhow::anyhow!(
-            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]` or \
-             `cargo xtask performance`"
+            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
+             `cargo xtask performance` or `cargo xtask contract-test [--short]`"
         )),
     };
     match done {
@@ -49,6 +52,15 @@ fn performance() -> anyhow::Result<()> {
     let (root, muster) = (root()?, built(&["--release"])?);
     packages(&root, &muster)?;
     performance::performance(&root, &muster)
+}
+
+/// Holds a host to the contract of its interface.
+fn contract_test(is_short: bool) -> anyhow::Result<()> {
+    let root = root()?;
+    // The binary that the tests have built already, where it is named.
+    let muster = std::env::var_os("MUSTER_BINARY").map_or_else(muster, |named| Ok(named.into()))?;
+    packages(&root, &muster)?;
+    contract_test::contract_test(&root, &muster, is_short)
 }
 
 /// The `muster` binary, built.

@@ -1,0 +1,47 @@
+//! Events in.
+
+use super::super::Operation;
+use super::super::schema::{any_of, named};
+use crate::problem::Kind;
+
+const ABOUT: &str = "One structured event, one binary event (`application/json` with `ce-` headers: attributes in the \
+                     headers, percent-decoded, the body is `data`), or a batch. A receipt leaves once the entry is \
+                     durable. A batch is answered in its order, each event by a receipt or a problem. A refused act is \
+                     answered with a receipt, too: the refusal is on record. The same `source` and `id` again is a \
+                     duplicate and changes nothing, so whatever got no answer may be sent again.";
+
+const PROBLEMS: [Kind; 10] = [
+    Kind::NotJson,
+    Kind::NotCloudEvent,
+    Kind::UnsupportedMedia,
+    Kind::UnknownDistrict,
+    Kind::Exercise,
+    Kind::Busy,
+    Kind::LowSpace,
+    Kind::JournalStopped,
+    Kind::Stopping,
+    Kind::BadRequest,
+];
+
+fn sending(id: &'static str, summary: &'static str, answer: &str) -> Operation {
+    Operation::new("events", id, summary, any_of(vec![named(answer), named("BatchAnswer")]))
+        .takes("application/cloudevents+json", named("CloudEvent"))
+        .takes("application/cloudevents-batch+json", named("CloudEventBatch"))
+        .takes("application/json", named("CloudEvent"))
+        .refuses(&PROBLEMS)
+}
+
+pub(crate) fn anywhere() -> Operation {
+    sending("sendEvent", "Send events, each to the district whose tree knows its `jurisdiction` best", "Receipt")
+        .about(ABOUT)
+        .refuses(&[Kind::UnknownPlace])
+}
+
+pub(crate) fn to_district() -> Operation {
+    sending("sendEventToDistrict", "Send events to a district", "Receipt").about(ABOUT)
+}
+
+pub(crate) fn approve() -> Operation {
+    sending("approveEvent", "Say yes, as a second person, to an event that another one will send 双人复核", "Approval")
+        .about("The same body as the event itself. Nothing is sent by it.")
+}
