@@ -111,6 +111,44 @@ fn answers_are_as_the_contract_says_field_by_field() {
 }
 
 #[test]
+fn what_is_taken_in_is_answered_as_the_contract_says() {
+    let city = City::after_the_storm();
+    let post = |path: &str, media: &str, parts: &[(&str, &str)], body: &Json| {
+        let at = parts.iter().fold(path.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+        let (status, kind, answer) = city.server.post(&at, media, body.to_string().as_bytes());
+        is_as_said(&at, &said(path, "post", status)["content"][&kind]["schema"], &answer);
+        (status, answer)
+    };
+    let (yunhe, triage, json) = (("district", "yunhe"), ("role", "triage"), "application/json");
+    let events = "/v1/districts/{district}/events";
+    let batch = json!([signal("b-1", "990103901"), {"specversion": "1.0"}, warning("b-2", "990100", "red")]);
+    for path in [events, "/v1/districts/{district}/events/approval"] {
+        assert_eq!(post(path, "application/cloudevents+json", &[yunhe], &signal("c-1", "990103901")).0, 200);
+        assert_eq!(post(path, "application/cloudevents-batch+json", &[yunhe], &batch).0, 200);
+    }
+    assert_eq!(post("/v1/events", "text/plain", &[], &json!(1)).0, 415);
+
+    let policy = "/v1/districts/{district}/policies/{role}";
+    let (status, attempt) =
+        post(policy, json, &[yunhe, triage], &json!({"action": "activate", "by": "li", "dry_run": true}));
+    assert_eq!(status, 200, "{attempt}");
+    let report = attempt["backtest"].as_str().expect("a backtest");
+    let backtest = city.server.get(&format!("/v1/backtests/{report}"));
+    is_as_said("a backtest", &json!({"$ref": "#/components/schemas/Backtest"}), &backtest);
+    let (status, refused) =
+        post(policy, json, &[yunhe, triage], &json!({"action": "activate", "by": "li", "package": "AAAA"}));
+    assert_eq!((status, refused["attempt"].is_object()), (422, true), "{refused}");
+
+    let wanted = json!({"subject": "wang", "bindings": [{"role": "reporter", "district": "yunhe"}], "days": 1});
+    let (status, issued) = post("/v1/tokens", json, &[], &wanted);
+    assert_eq!(status, 200, "{issued}");
+    let id = ("token", issued["id"].as_str().expect("an id"));
+    assert_eq!(post("/v1/tokens/{token}/revoke", json, &[id], &json!({"reason": "a test"})).0, 200);
+    let tokens = city.server.get("/v1/tokens");
+    is_as_said("tokens", &json!({"$ref": "#/components/schemas/Tokens"}), &tokens);
+}
+
+#[test]
 fn an_answer_at_hand_is_not_sent_again_until_something_in_it_changes() {
     let city = City::after_the_storm();
     let ask = |path: &str, tag: Option<&str>, method: &str| {

@@ -151,7 +151,7 @@ pub fn routes() -> Vec<(&'static str, &'static str)> {
     table().into_iter().map(|(method, path, ..)| (method, path)).collect()
 }
 
-/// The contract of the interface: OpenAPI 3.1, as JSON.
+/// The contract of the interface: `OpenAPI` 3.1, as JSON.
 pub fn openapi() -> String {
     let routes: Vec<_> = table().into_iter().map(|(method, path, _, _, about)| (method, path, about)).collect();
     let mut text = serde_json::to_string_pretty(&contract::document(&routes)).expect("the contract is JSON");

@@ -1,5 +1,5 @@
 //! The contract of the HTTP interface, for machines: every route with its parameters, its bodies and every answer that can
-//! come, as OpenAPI 3.1. The router is built from the same rows, and holds requests to the same parameters. It must never
+//! come, as `OpenAPI` 3.1. The router is built from the same rows, and holds requests to the same parameters. It must never
 //! describe what the host does not do.
 
 mod document;

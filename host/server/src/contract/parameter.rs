@@ -76,7 +76,7 @@ impl Parameter {
         }
     }
 
-    /// As OpenAPI says it.
+    /// As `OpenAPI` says it.
     pub(crate) fn described(&self) -> Json {
         json!({
             "name": self.name, "in": self.place.as_str(), "required": self.place == Place::Path,

@@ -1,4 +1,4 @@
-//! Words in which the contract says what JSON looks like: JSON Schema 2020-12, as OpenAPI 3.1 takes it over. They build
+//! Words in which the contract says what JSON looks like: JSON Schema 2020-12, as `OpenAPI` 3.1 takes it over. They build
 //! schemas and must never read an answer.
 
 use serde_json::{Map, Value, json};

@@ -11,6 +11,8 @@ use crate::{lists, registers};
 const AS_OF: &str = "what was known then 倒查: a position, or an instant whose `+` is written `%2B`";
 const NODE: &str = "a node: it and all below it; without it, the root";
 const PAGE: &str = "rows on one page";
+/// The most rows of a register that can be left out.
+const ROWS_MAX: u64 = 4_294_967_295;
 /// What the `from` of a stream and of pages of entries begin with.
 const POSITIONS: Values = Values::Whole(0, POSITION_MAX);
 
@@ -69,7 +71,7 @@ pub(crate) fn register() -> Operation {
         .query("kind", Values::Name, "rows of this kind: `tasks`, `pairs`, `processes`; the class of `feedback`")
         .query("status", Values::Name, "rows that stand so: `tasks`, `awards`")
         .query("incident", Values::Name, "rows of this incident, by its id: `awards`, `processes`, `command`")
-        .query("from", Values::Whole(0, u32::MAX as u64), "so many rows are left out at the beginning")
+        .query("from", Values::Whole(0, ROWS_MAX), "so many rows are left out at the beginning")
         .query("limit", limit(), "rows on one page; without it, all")
         .answers_with("Link", "the next page, as RFC 8288 says it: `<…>; rel=\"next\"`; only when there is one")
         .tagged()

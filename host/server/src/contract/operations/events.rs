@@ -23,8 +23,8 @@ const PROBLEMS: [Kind; 10] = [
     Kind::BadRequest,
 ];
 
-fn sending(id: &'static str, summary: &'static str, answer: &str) -> Operation {
-    Operation::new("events", id, summary, any_of(vec![named(answer), named("BatchAnswer")]))
+fn sending(id: &'static str, summary: &'static str, one: &str, batch: &str) -> Operation {
+    Operation::new("events", id, summary, any_of(vec![named(one), named(batch)]))
         .takes("application/cloudevents+json", named("CloudEvent"))
         .takes("application/cloudevents-batch+json", named("CloudEventBatch"))
         .takes("application/json", named("CloudEvent"))
@@ -32,16 +32,26 @@ fn sending(id: &'static str, summary: &'static str, answer: &str) -> Operation {
 }
 
 pub(crate) fn anywhere() -> Operation {
-    sending("sendEvent", "Send events, each to the district whose tree knows its `jurisdiction` best", "Receipt")
-        .about(ABOUT)
-        .refuses(&[Kind::UnknownPlace])
+    sending(
+        "sendEvent",
+        "Send events, each to the district whose tree knows its `jurisdiction` best",
+        "Receipt",
+        "BatchAnswer",
+    )
+    .about(ABOUT)
+    .refuses(&[Kind::UnknownPlace])
 }
 
 pub(crate) fn to_district() -> Operation {
-    sending("sendEventToDistrict", "Send events to a district", "Receipt").about(ABOUT)
+    sending("sendEventToDistrict", "Send events to a district", "Receipt", "BatchAnswer").about(ABOUT)
 }
 
 pub(crate) fn approve() -> Operation {
-    sending("approveEvent", "Say yes, as a second person, to an event that another one will send 双人复核", "Approval")
-        .about("The same body as the event itself. Nothing is sent by it.")
+    sending(
+        "approveEvent",
+        "Say yes, as a second person, to an event that another one will send 双人复核",
+        "Approval",
+        "BatchApproval",
+    )
+    .about("The same body as the event itself. Nothing is sent by it.")
 }

@@ -18,10 +18,9 @@ pub(super) fn shapes() -> Vec<Named> {
         ("CloudEvent", event()),
         ("CloudEventBatch", batch()),
         ("Receipt", receipt()),
-        (
-            "BatchAnswer",
-            list(any_of(vec![object([("receipt", named("Receipt"))]), object([("problem", named("Problem"))])])),
-        ),
+        ("BatchAnswer", batch_answer("Receipt")),
+        // What was approved stands where a receipt would.
+        ("BatchApproval", batch_answer("Approval")),
         ("Approval", approval()),
         ("PolicyChange", change()),
         ("Attempt", attempt()),
@@ -75,6 +74,11 @@ fn event() -> Schema {
 fn batch() -> Schema {
     let event = any_of(vec![named("CloudEvent"), anything("what is no event is answered in its place")]);
     json!({"type": "array", "items": event, "maxItems": 1_000})
+}
+
+/// Events are answered in their order.
+fn batch_answer(of: &str) -> Schema {
+    list(any_of(vec![object([("receipt", named(of))]), object([("problem", named("Problem"))])]))
 }
 
 fn receipt() -> Schema {
