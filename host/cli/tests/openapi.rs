@@ -135,8 +135,9 @@ fn what_is_taken_in_is_answered_as_the_contract_says() {
     let report = attempt["backtest"].as_str().expect("a backtest");
     let backtest = city.server.get(&format!("/v1/backtests/{report}"));
     is_as_said("a backtest", &json!({"$ref": "#/components/schemas/Backtest"}), &backtest);
+    let nonsense = json!([{"name": "triage.toml", "text": "nonsense = 1\n"}]);
     let (status, refused) =
-        post(policy, json, &[yunhe, triage], &json!({"action": "activate", "by": "li", "package": "AAAA"}));
+        post(policy, json, &[yunhe, triage], &json!({"action": "activate", "by": "li", "settings": nonsense}));
     assert_eq!((status, refused["attempt"].is_object()), (422, true), "{refused}");
 
     let wanted = json!({"subject": "wang", "bindings": [{"role": "reporter", "district": "yunhe"}], "days": 1});

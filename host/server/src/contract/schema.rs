@@ -11,6 +11,11 @@ pub(crate) fn text() -> Schema {
     json!({"type": "string"})
 }
 
+/// Any text but an empty one.
+pub(crate) fn some_text() -> Schema {
+    json!({"type": "string", "minLength": 1})
+}
+
 /// Text of 1 to so many letters.
 pub(crate) fn short(letters_max: usize) -> Schema {
     json!({"type": "string", "minLength": 1, "maxLength": letters_max})

@@ -68,7 +68,10 @@ fn recorded() -> Schema {
 
 /// Who acts on the outbox, and why.
 fn act() -> Schema {
-    only(with([("by", meaning(text(), "who acts; stands for the caller"))], [("reason", super::schema::maybe(text()))]))
+    only(with(
+        [("by", meaning(super::schema::some_text(), "who acts; stands for the caller"))],
+        [("reason", super::schema::maybe(text()))],
+    ))
 }
 
 /// That it was done.

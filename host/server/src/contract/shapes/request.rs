@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::schema::{
     Schema, any_of, anything, between, count, digest, flag, form, instant, list, map, maybe, meaning, named, object,
-    one_of, only, short, text, with,
+    one_of, only, short, some_text, text, with,
 };
 use super::{Named, act, approval, done, recorded};
 
@@ -26,7 +26,7 @@ pub(super) fn shapes() -> Vec<Named> {
         ("Attempt", attempt()),
         ("NewToken", new_token()),
         ("IssuedToken", issued()),
-        ("Revocation", only(object([("reason", meaning(text(), "why, for the journal"))]))),
+        ("Revocation", only(object([("reason", meaning(some_text(), "why, for the journal"))]))),
         ("Revoked", object([("id", token_id()), ("recorded", recorded())])),
         ("OutboxAct", act()),
         ("OutboxDone", done()),
@@ -101,7 +101,7 @@ fn change() -> Schema {
     let schema = only(with(
         [
             ("action", one_of(["activate", "shadow", "canary", "promote", "rollback", "end-trial"])),
-            ("by", meaning(text(), "who asks; stands for the caller")),
+            ("by", meaning(some_text(), "who asks; stands for the caller")),
         ],
         [
             ("second", maybe(text())),
