@@ -132,6 +132,11 @@ fn what_is_taken_in_is_answered_as_the_contract_says() {
     let (status, attempt) =
         post(policy, json, &[yunhe, triage], &json!({"action": "activate", "by": "li", "dry_run": true}));
     assert_eq!(status, 200, "{attempt}");
+    let nobody = json!({"action": "activate", "by": " ", "dry_run": true});
+    for path in [policy, "/v1/districts/{district}/policies/{role}/approval"] {
+        let (status, problem) = post(path, json, &[yunhe, triage], &nobody);
+        assert_eq!((status, &problem["field"]), (400, &json!("by")), "{problem}");
+    }
     let report = attempt["backtest"].as_str().expect("a backtest");
     let backtest = city.server.get(&format!("/v1/backtests/{report}"));
     is_as_said("a backtest", &json!({"$ref": "#/components/schemas/Backtest"}), &backtest);

@@ -97,7 +97,8 @@ impl Parameter {
             }
             Values::Words(words) if words.contains(&value) => return None,
             Values::Words(words) => (format!("可选:{}", words.join("、")), format!("there are: {}", words.join(", "))),
-            Values::AsOf if AsOf::parse(value).is_some() => return None,
+            // Zeros without an end are a position, too, and none that anybody means.
+            Values::AsOf if value.len() <= NAME_BYTES_MAX && AsOf::parse(value).is_some() => return None,
             Values::AsOf => (
                 "请填写位置(如 `812`),或带时区的时间(`+` 须写作 `%2B`)".to_owned(),
                 "write a position such as `812`, or an instant with its offset, its `+` as `%2B`".to_owned(),
@@ -216,6 +217,7 @@ mod tests {
         assert!(said.contains("there are: open, closed"), "{said}");
         assert_eq!(refusal(Values::AsOf, "2021-07-20T17:00:00+08:00"), None);
         assert!(refusal(Values::AsOf, "yesterday").is_some());
+        assert!(refusal(Values::AsOf, &"0".repeat(NAME_BYTES_MAX + 1)).is_some());
         assert!(refusal(Values::Name, &"a".repeat(NAME_BYTES_MAX)).is_none());
         let long = refusal(Values::Name, &"a".repeat(NAME_BYTES_MAX + 1)).expect("refused");
         assert!(long.len() < NAME_BYTES_MAX, "what was sent is not sent back whole: {long}");

@@ -39,5 +39,5 @@ pub(crate) fn approve() -> Operation {
     Operation::new("policies", "approvePolicyChange", summary, named("Approval"))
         .about("The same body as the change itself. Nothing changes by it.")
         .takes(JSON, named("PolicyChange"))
-        .refuses(&[Kind::NotJson])
+        .refuses(&[Kind::NotJson, Kind::PolicyInvalid])
 }
