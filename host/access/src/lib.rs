@@ -28,7 +28,9 @@ pub mod token;
 mod words;
 
 pub use action::{ActKind, Action};
-pub use identity::{Binding, BindingError, Claim, Identity, NotTheirs, Post, Proof, Subject, SubjectError};
+pub use identity::{
+    Binding, BindingError, Claim, Identity, NotTheirs, Post, Proof, SUBJECT_BYTES_MAX, Subject, SubjectError,
+};
 pub use matrix::Scope;
 pub use permit::{Grounds, Refusal, Target, Tree, Verdict, permits};
 pub use proof::{ProofFailure, UNAUTHENTICATED, bearer};

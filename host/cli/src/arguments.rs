@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// How the host and its districts stand
     Status,
+    /// Print the contract of the HTTP interface: `OpenAPI` 3.1
+    Openapi,
     /// Which policies answer, who signed for them, what was attempted; and changes to them
     #[command(subcommand)]
     Policy(Policy),

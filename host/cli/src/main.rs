@@ -70,6 +70,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Act(act) => commands::act::run(&client, &act, output),
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
+        Command::Openapi => Ok(commands::openapi()),
         Command::Policy(policy) => commands::policy::run(&client, &policy, output),
         Command::Outbox(outbox) => commands::outbox::run(&client, &outbox, output),
         Command::Journal(journal) => commands::journal::run(journal),

@@ -5,10 +5,13 @@
 
 mod access;
 mod connection;
+mod contract;
 pub mod delivery;
+mod etag;
 mod explain;
 mod intake;
 pub mod language;
+mod lists;
 mod policies;
 mod problem;
 mod public;
@@ -29,6 +32,8 @@ use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
+use contract::Operation;
+use contract::parameter::{Parameter, checked};
 use delivery::{Deliveries, routes as outbox};
 use muster_access::Words;
 use muster_access::tls::TlsKeeper;
@@ -86,57 +91,92 @@ enum Way {
     Lasting,
 }
 
-type Route = (&'static str, &'static str, MethodRouter<Service>, Way);
+type Route = (&'static str, &'static str, MethodRouter<Service>, Way, Operation);
 
-/// Every route there is: nothing answers that does not stand here.
+/// Every route there is, with what the contract says of it: nothing answers that does not stand here.
 fn table() -> Vec<Route> {
     use Way::{Change, Lasting, Timed};
+    use contract::operations::{districts, events, host, policies as changes};
     vec![
-        ("POST", "/v1/events", post(intake::anywhere), Timed),
-        ("POST", "/v1/intake/{source}", post(sources::route::take), Timed),
-        ("GET", "/v1/districts", get(reads::districts), Timed),
-        ("GET", "/v1/status", get(reads::whole_status), Timed),
-        ("GET", "/v1/districts/{district}", get(reads::district), Timed),
-        ("POST", "/v1/districts/{district}/events", post(intake::to_district), Timed),
-        ("POST", "/v1/districts/{district}/events/approval", post(intake::approve), Timed),
-        ("GET", "/v1/districts/{district}/incidents", get(reads::incidents), Timed),
-        ("GET", "/v1/districts/{district}/incidents/{incident}", get(reads::incident), Timed),
-        ("GET", "/v1/districts/{district}/registers/{register}", get(reads::register), Timed),
-        ("GET", "/v1/public/{district}", get(public::view), Timed),
-        ("GET", "/v1/districts/{district}/findings", get(reads::findings), Timed),
-        ("GET", "/v1/districts/{district}/entries", get(reads::entries), Timed),
-        ("GET", "/v1/districts/{district}/entries/{seq}", get(reads::entry), Timed),
-        ("GET", "/v1/districts/{district}/entries/{seq}/explanation", get(explain::explanation), Timed),
-        ("GET", "/v1/districts/{district}/policies", get(policies::status), Timed),
-        ("GET", "/v1/districts/{district}/policies/{role}/history", get(policies::history), Timed),
-        ("GET", "/v1/backtests/{digest}", get(policies::backtest), Timed),
-        ("GET", "/v1/tokens", get(access::tokens::list), Timed),
-        ("POST", "/v1/tokens", post(access::tokens::issue), Timed),
-        ("POST", "/v1/tokens/{token}/revoke", post(access::tokens::revoke), Timed),
-        ("GET", "/v1/outbox", get(outbox::status), Timed),
-        ("GET", "/v1/outbox/dead-letters", get(outbox::dead_letters), Timed),
-        ("POST", "/v1/outbox/messages/{id}/{act}", post(outbox::message), Timed),
-        ("POST", "/v1/outbox/recipients/{recipient}/channels/{channel}/enable", post(outbox::enable), Timed),
-        ("POST", "/v1/outbox/recipients/{recipient}/forget", post(outbox::forget), Timed),
-        ("GET", "/metrics", get(reads::metrics), Timed),
-        ("GET", "/healthz", get(reads::alive), Timed),
-        ("GET", "/readyz", get(reads::ready), Timed),
-        ("POST", "/v1/districts/{district}/policies/{role}", post(policies::change), Change),
-        ("POST", "/v1/districts/{district}/policies/{role}/approval", post(policies::approve), Change),
-        ("GET", "/v1/districts/{district}/stream", get(stream::entries), Lasting),
+        ("POST", "/v1/events", post(intake::anywhere), Timed, events::anywhere()),
+        ("POST", "/v1/intake/{source}", post(sources::route::take), Timed, events::of_source()),
+        ("GET", "/v1/districts", get(reads::districts), Timed, districts::list()),
+        ("GET", "/v1/status", get(reads::whole_status), Timed, host::status()),
+        ("GET", "/v1/districts/{district}", get(reads::district), Timed, districts::one()),
+        ("POST", "/v1/districts/{district}/events", post(intake::to_district), Timed, events::to_district()),
+        ("POST", "/v1/districts/{district}/events/approval", post(intake::approve), Timed, events::approve()),
+        ("GET", "/v1/districts/{district}/incidents", get(lists::incidents), Timed, districts::incidents()),
+        ("GET", "/v1/districts/{district}/incidents/{incident}", get(lists::incident), Timed, districts::incident()),
+        ("GET", "/v1/districts/{district}/registers/{register}", get(lists::register), Timed, districts::register()),
+        ("GET", "/v1/public/{district}", get(public::view), Timed, districts::public()),
+        ("GET", "/v1/districts/{district}/findings", get(lists::findings), Timed, districts::findings()),
+        ("GET", "/v1/districts/{district}/entries", get(lists::entries), Timed, districts::entries()),
+        ("GET", "/v1/districts/{district}/entries/{seq}", get(reads::entry), Timed, districts::entry()),
+        (
+            "GET",
+            "/v1/districts/{district}/entries/{seq}/explanation",
+            get(explain::explanation),
+            Timed,
+            districts::explanation(),
+        ),
+        ("GET", "/v1/districts/{district}/policies", get(policies::status), Timed, changes::status()),
+        ("GET", "/v1/districts/{district}/policies/{role}/history", get(policies::history), Timed, changes::history()),
+        ("GET", "/v1/backtests/{digest}", get(policies::backtest), Timed, changes::backtest()),
+        ("GET", "/v1/tokens", get(access::tokens::list), Timed, host::tokens()),
+        ("POST", "/v1/tokens", post(access::tokens::issue), Timed, host::issue()),
+        ("POST", "/v1/tokens/{token}/revoke", post(access::tokens::revoke), Timed, host::revoke()),
+        ("GET", "/v1/outbox", get(outbox::status), Timed, host::outbox()),
+        ("GET", "/v1/outbox/dead-letters", get(outbox::dead_letters), Timed, host::dead_letters()),
+        ("POST", "/v1/outbox/messages/{id}/{act}", post(outbox::message), Timed, host::message()),
+        (
+            "POST",
+            "/v1/outbox/recipients/{recipient}/channels/{channel}/enable",
+            post(outbox::enable),
+            Timed,
+            host::enable(),
+        ),
+        ("POST", "/v1/outbox/recipients/{recipient}/forget", post(outbox::forget), Timed, host::forget()),
+        ("GET", "/v1/openapi.json", get(contract::serve), Timed, host::contract()),
+        ("GET", "/metrics", get(reads::metrics), Timed, host::metrics()),
+        ("GET", "/healthz", get(reads::alive), Timed, host::alive()),
+        ("GET", "/readyz", get(reads::ready), Timed, host::ready()),
+        ("POST", "/v1/districts/{district}/policies/{role}", post(policies::change), Change, changes::change()),
+        (
+            "POST",
+            "/v1/districts/{district}/policies/{role}/approval",
+            post(policies::approve),
+            Change,
+            changes::approve(),
+        ),
+        ("GET", "/v1/districts/{district}/stream", get(stream::entries), Lasting, districts::stream()),
     ]
 }
 
 /// Method and path of every route, for those who check that none is left open.
 pub fn routes() -> Vec<(&'static str, &'static str)> {
-    table().into_iter().map(|(method, path, _, _)| (method, path)).collect()
+    table().into_iter().map(|(method, path, ..)| (method, path)).collect()
+}
+
+/// The contract of the interface: `OpenAPI` 3.1, as JSON.
+pub fn openapi() -> String {
+    let routes: Vec<_> = table().into_iter().map(|(method, path, _, _, about)| (method, path, about)).collect();
+    let mut text = serde_json::to_string_pretty(&contract::document(&routes)).expect("the contract is JSON");
+    text.push('\n');
+    text
+}
+
+/// A route that keeps to what the contract says of it.
+fn kept_to((_, path, answer, _, about): Route) -> (&'static str, MethodRouter<Service>) {
+    let answer = if about.is_tagged() { answer.route_layer(middleware::from_fn(etag::conditional)) } else { answer };
+    let parameters: Arc<[Parameter]> = about.parameters(path).into();
+    (path, answer.route_layer(middleware::from_fn_with_state(parameters, checked)))
 }
 
 /// The service over a host.
 fn router(service: Service) -> Router {
     let of = |way: Way| {
-        let routes = table().into_iter().filter(move |(_, _, _, of)| *of == way);
-        routes.fold(Router::new(), |router, (_, path, answer, _)| router.route(path, answer))
+        let routes = table().into_iter().filter(move |(_, _, _, of, _)| *of == way).map(kept_to);
+        routes.fold(Router::new(), |router, (path, answer)| router.route(path, answer))
     };
     let timed = of(Way::Timed).layer(middleware::from_fn(|request, next| within(ANSWER_WITHIN, request, next)));
     let change = of(Way::Change).layer(middleware::from_fn(|request, next| within(CHANGE_WITHIN, request, next)));
@@ -175,4 +215,62 @@ async fn traced(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     tracing::debug!(target: "muster::http", %method, path, status = response.status().as_u16());
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value as Json;
+
+    use super::*;
+
+    fn contract() -> Json {
+        serde_json::from_str(&openapi()).expect("JSON")
+    }
+
+    #[test]
+    fn the_contract_describes_every_route_and_nothing_else() {
+        let contract = contract();
+        let paths = contract["paths"].as_object().expect("paths");
+        let described: BTreeSet<(String, &str)> = paths
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object().expect("methods").keys().map(move |method| (method.to_uppercase(), path.as_str()))
+            })
+            .collect();
+        let served: BTreeSet<(String, &str)> =
+            routes().into_iter().map(|(method, path)| (method.to_owned(), path)).collect();
+        assert_eq!(described, served);
+        let operations = paths.values().flat_map(|item| item.as_object().expect("methods").values());
+        let ids: BTreeSet<&str> = operations.map(|one| one["operationId"].as_str().expect("an id")).collect();
+        assert_eq!(ids.len(), served.len(), "an id names one operation");
+    }
+
+    #[test]
+    fn every_shape_that_is_named_is_there_and_every_one_that_is_there_is_named() {
+        fn names<'a>(json: &'a Json, found: &mut BTreeSet<&'a str>) {
+            match json {
+                Json::Object(fields) => {
+                    found.extend(fields.get("$ref").and_then(Json::as_str));
+                    fields.values().for_each(|value| names(value, found));
+                }
+                Json::Array(items) => items.iter().for_each(|value| names(value, found)),
+                _ => {}
+            }
+        }
+        let contract = contract();
+        let mut named = BTreeSet::new();
+        names(&contract, &mut named);
+        for name in &named {
+            let place = name.strip_prefix('#').expect("within the document");
+            assert!(contract.pointer(place).is_some(), "{name} is not there");
+        }
+        for (kind, all) in contract["components"].as_object().expect("components") {
+            for name in all.as_object().expect("by name").keys().filter(|_| kind != "securitySchemes") {
+                let place = format!("#/components/{kind}/{name}");
+                assert!(named.contains(place.as_str()), "nothing names {place}");
+            }
+        }
+    }
 }

@@ -205,6 +205,9 @@ async fn wish(
     let action = read.as_ref().map_or(Action::ProposePolicy, ChangeBody::access);
     caller.in_district(&service.host, action, district, None).await?;
     let (role, body) = (role?, read.map_err(|reason| Problem::new(Kind::NotJson, language, reason.to_string()))?);
+    if body.by.trim().is_empty() {
+        return Err(Problem::new(Kind::PolicyInvalid, language, "say who asks for it").field(Some("by")));
+    }
     let said = json!({
         "role": role, "action": format!("{:?}", body.action), "package": body.package, "to": body.to,
         "attestations": body.attestations, "permille": body.permille, "expires": body.expires, "dry_run": body.dry_run,
@@ -224,9 +227,6 @@ pub(crate) async fn change(
 ) -> Answer {
     let language = caller.language;
     let Wish { role, body, thing } = wish(&service, &caller, (&district, &role), &body).await?;
-    if body.by.trim().is_empty() {
-        return Err(Problem::new(Kind::PolicyInvalid, language, "say who asks for it").field(Some("by")));
-    }
     caller.is_person("by", &body.by)?;
     let persons = service.gate.persons(&caller, &thing, service.host.now())?;
     let second = second(&caller, body.second.clone(), &persons)?;

@@ -19,7 +19,7 @@ use serde_json::Value as Json_;
 use crate::language::Language;
 
 /// The media type of problems (RFC 9457).
-const PROBLEM: &str = "application/problem+json";
+pub(crate) const PROBLEM: &str = "application/problem+json";
 
 /// A problem document.
 #[derive(Debug, Clone, Serialize)]
@@ -89,6 +89,45 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 25] = [
+        Self::NotJson,
+        Self::NotCloudEvent,
+        Self::UnsupportedMedia,
+        Self::TooLarge,
+        Self::BadRequest,
+        Self::Method,
+        Self::UnknownDistrict,
+        Self::UnknownPlace,
+        Self::NotFound,
+        Self::Exercise,
+        Self::Busy,
+        Self::LowSpace,
+        Self::JournalStopped,
+        Self::Stopping,
+        Self::TooSlow,
+        Self::PolicyRefused,
+        Self::PolicyInvalid,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::TooManyProofs,
+        Self::NoOutbox,
+        Self::NotDelivering,
+        Self::NotNow,
+        Self::NotTaken,
+        Self::UnknownSource,
+    ];
+
+    /// Its stable name.
+    pub(crate) const fn code(self) -> &'static str {
+        self.words().0
+    }
+
+    /// The status that it comes with.
+    pub(crate) const fn status(self) -> StatusCode {
+        self.words().1
+    }
+
     /// Name, status, Chinese title, English title.
     const fn words(self) -> (&'static str, StatusCode, &'static str, &'static str) {
         match self {
@@ -340,6 +379,7 @@ pub(crate) async fn in_words(request: Request, next: Next) -> Response {
     let kind = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => Kind::Method,
         StatusCode::BAD_REQUEST => Kind::BadRequest,
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
         _ => return response,
     };
     if response.headers().get(CONTENT_TYPE).is_some_and(|found| found == PROBLEM) {
@@ -348,7 +388,8 @@ pub(crate) async fn in_words(request: Request, next: Next) -> Response {
     let (parts, body) = response.into_parts();
     let said = axum::body::to_bytes(body, SENTENCE_BYTES_MAX).await.unwrap_or_default();
     let detail = match (kind, String::from_utf8_lossy(&said)) {
-        (Kind::Method, _) => format!("`{path}` does not answer {method}"),
+        (Kind::Method, _) => format!("`{path}` does not answer {method}; the header `Allow` says what it does"),
+        (Kind::TooLarge, _) => format!("the body is larger than `{path}` reads; send less at once"),
         (_, said) => said.into_owned(),
     };
     let mut problem = Problem::new(kind, language, detail).into_response();
@@ -356,4 +397,22 @@ pub(crate) async fn in_words(request: Request, next: Next) -> Response {
         problem.headers_mut().insert(ALLOW, allowed.clone());
     }
     problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn every_kind_of_problem_is_listed_once() {
+        let list = include_str!("problem.rs").split_once("pub(crate) enum Kind {").expect("the list of kinds").1;
+        let list = list.split_once('}').expect("its end").0;
+        let there: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let listed: Vec<String> = Kind::ALL.iter().map(|kind| format!("{kind:?}")).collect();
+        assert_eq!(there, listed);
+        let mut codes: Vec<&str> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Kind::ALL.len(), "a code names one kind");
+    }
 }

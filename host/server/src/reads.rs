@@ -1,51 +1,24 @@
-//! Questions: districts, incidents, findings, entries. Every answer rests on durable entries only.
+//! Questions: the host, districts, an entry; and the way to ask a state. Every answer rests on durable entries only.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use muster_access::{Action, Words};
+use muster_access::Action;
+use muster_kernel::DistrictId;
 use muster_kernel::record::{Cause, Entry};
-use muster_kernel::{DistrictId, facts};
 use muster_runtime::{AsOf, Committed, Degradation, DistrictStatus, Host};
-use serde::Deserialize;
 use serde_json::{Value as Json_, json};
 
 use crate::Service;
 use crate::access::Caller;
-use crate::access::permit::Reach;
 use crate::connection::turned_away;
 use crate::language::Language;
 use crate::problem::{Kind, Problem};
-use crate::registers::Part;
-use crate::{registers, views};
-
-/// Rows on one page.
-const PAGE_MAX: usize = 500;
-/// Rows on one page when none are asked for.
-const PAGE: usize = 100;
 
 type Answer = Result<Json<Json_>, Problem>;
-
-/// Where a page begins and how long it is.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Page {
-    /// A node: it and all below it.
-    #[serde(default)]
-    node: Option<String>,
-    #[serde(default)]
-    from: Option<String>,
-    #[serde(default)]
-    limit: Option<usize>,
-}
-
-impl Page {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX)
-    }
-}
 
 fn status(status: &DistrictStatus) -> Json_ {
     let policies: Vec<Json_> = status
@@ -151,42 +124,6 @@ pub(crate) async fn district(State(host): State<Arc<Host>>, Path(district): Path
     Ok(Json(status(&found.map_err(|error| Problem::of_query(&error, caller.language))?)))
 }
 
-/// `GET /v1/districts/{district}/incidents`.
-pub(crate) async fn incidents(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    Query(page): Query<Page>,
-    caller: Caller,
-) -> Answer {
-    let reach = caller.in_district(&host, Action::ReadIncidents, &district, page.node.as_deref()).await?;
-    let limit = page.limit();
-    let ask = move |state: &muster_kernel::State| {
-        let after = page.from.map(muster_kernel::IncidentId::from);
-        let part = Part::new(state, page.node.as_deref(), reach);
-        let rows = state.incidents.iter().filter(|(_, row)| part.holds(state, &row.node));
-        let rows = rows.filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
-        let rows: Vec<Json_> = rows.take(limit + 1).map(|(id, row)| views::brief(state, id, row)).collect();
-        rows
-    };
-    let rows = host.query(&district, ask).await;
-    let mut rows = rows.map_err(|error| Problem::of_query(&error, caller.language))?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = if more { rows.last().map(|row| row["id"].clone()) } else { None };
-    Ok(Json(json!({"incidents": rows, "next": next})))
-}
-
-/// Which part of a district, and when.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Wanted {
-    /// A node: it and all below it.
-    #[serde(default)]
-    node: Option<String>,
-    /// A position or an instant: what was known then.
-    #[serde(default)]
-    as_of: Option<String>,
-}
-
 /// Asks the state as it is, or, with `as_of`, as it was.
 pub(crate) async fn ask<T: std::marker::Send + 'static>(
     host: &Arc<Host>,
@@ -207,98 +144,9 @@ pub(crate) async fn ask<T: std::marker::Send + 'static>(
     folded.unwrap_or(Err(muster_runtime::QueryError::Unavailable)).map_err(|error| Problem::of_query(&error, language))
 }
 
-/// `GET /v1/districts/{district}/incidents/{incident}`: by id or by any name, now or as of then.
-pub(crate) async fn incident(
-    State(host): State<Arc<Host>>,
-    Path((district, incident)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
-    caller: Caller,
-) -> Answer {
-    let (name, asking, place) = (incident.clone(), caller.clone(), district.clone());
-    let view = move |state: &muster_kernel::State| {
-        let (id, row) = facts::find_incident(state, &name)?;
-        let may = asking.at_node(state, Action::ReadIncidents, &place, Some(row.node.as_str()));
-        may.then(|| views::full(state, id, row))
-    };
-    let found = ask(&host, &district, wanted.as_of.as_deref(), caller.language, view).await;
-    if let Ok(Some(found)) = found {
-        return Ok(Json(found));
-    }
-    // Whoever may not read them all does not learn which there are.
-    caller.in_district(&host, Action::ReadIncidents, &district, None).await?;
-    found?;
-    Err(Problem::new(Kind::NotFound, caller.language, format!("there is no incident `{incident}` in {district}")))
-}
-
-/// `GET /v1/districts/{district}/registers/{register}`: now or as of then.
-pub(crate) async fn register(
-    State(host): State<Arc<Host>>,
-    Path((district, register)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
-    caller: Caller,
-) -> Answer {
-    // A register without places is that of the whole district, whatever node is named.
-    let node = wanted.node.filter(|_| registers::has_places(&register));
-    let reach = caller.in_district(&host, Action::ReadRegisters, &district, node.as_deref()).await?;
-    if reach == Reach::Alone && !registers::has_places(&register) {
-        return Err(caller.forbidden(&Words::new(
-            format!("台账 {register} 属于全辖区,而您的角色只及于本级"),
-            format!("the register {register} is that of the whole district, and your role reaches one node only"),
-        )));
-    }
-    let name = register.clone();
-    let read =
-        move |state: &muster_kernel::State| registers::of(state, &name, &Part::new(state, node.as_deref(), reach));
-    let found = ask(&host, &district, wanted.as_of.as_deref(), caller.language, read).await?;
-    let missing = || {
-        let names = registers::NAMES.join(", ");
-        Problem::new(Kind::NotFound, caller.language, format!("there is no register `{register}`; there are {names}"))
-    };
-    found.map(Json).ok_or_else(missing)
-}
-
-/// `GET /v1/districts/{district}/findings`.
-pub(crate) async fn findings(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    Query(wanted): Query<Wanted>,
-    caller: Caller,
-) -> Answer {
-    let node = wanted.node;
-    let reach = caller.in_district(&host, Action::ReadFindings, &district, node.as_deref()).await?;
-    let read = move |state: &muster_kernel::State| {
-        let part = Part::new(state, node.as_deref(), reach);
-        views::findings(state, |row| part.holds(state, &row.order.node))
-    };
-    let found = ask(&host, &district, wanted.as_of.as_deref(), caller.language, read).await?;
-    Ok(Json(json!({"findings": found})))
-}
-
 /// An entry with its hash.
 pub(crate) fn committed(committed: &Committed) -> Json_ {
     json!({"hash": committed.hash, "entry": committed.entry})
-}
-
-/// `GET /v1/districts/{district}/entries`.
-pub(crate) async fn entries(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    Query(page): Query<Page>,
-    caller: Caller,
-) -> Answer {
-    caller.in_district(&host, Action::ReadEntries, &district, None).await?;
-    let language = caller.language;
-    let from = match page.from.as_deref().map(str::parse::<u64>) {
-        None => 1,
-        Some(Ok(from)) => from,
-        Some(Err(_)) => {
-            return Err(Problem::new(Kind::BadRequest, language, "`from` must be a position").field(Some("from")));
-        }
-    };
-    let limit = page.limit();
-    let rows = read(&host, district, from, limit).await.map_err(|error| Problem::of_query(&error, language))?;
-    let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.entry.seq + 1);
-    Ok(Json(json!({"entries": rows.iter().map(committed).collect::<Vec<_>>(), "next": next})))
 }
 
 /// Reading the journal waits for the disk, so it is done off the threads that answer.

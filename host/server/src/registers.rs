@@ -37,6 +37,48 @@ pub(crate) fn has_places(name: &str) -> bool {
     WITH_PLACES.contains(&name)
 }
 
+/// Registers that are no lists of rows.
+const WITHOUT_ROWS: [&str; 5] = ["powers", "grants", "resources", "rates", "sources"];
+
+/// Whether a register is a list of rows, so that it has pages.
+pub(crate) fn is_list(name: &str) -> bool {
+    !WITHOUT_ROWS.contains(&name)
+}
+
+/// The field of a register's rows that a filter is about; `None`: it has no such field.
+pub(crate) fn field_of(register: &str, filter: &str) -> Option<&'static str> {
+    match (filter, register) {
+        ("kind", "tasks" | "pairs" | "processes") => Some("kind"),
+        ("kind", "feedback") => Some("class"),
+        ("status", "tasks") => Some("state"),
+        ("status", "awards") => Some("status"),
+        ("incident", "awards" | "processes" | "command") => Some("incident"),
+        _ => None,
+    }
+}
+
+/// Which rows of a list.
+pub(crate) struct Rows {
+    /// Fields, and what stands in them.
+    pub(crate) wanted: Vec<(&'static str, String)>,
+    /// So many are left out at the beginning.
+    pub(crate) from: usize,
+    /// So many are on one page; `None`: all.
+    pub(crate) limit: Option<usize>,
+}
+
+impl Rows {
+    /// The rows that are wanted, and whether there are more after them. What is no list stays as it is.
+    pub(crate) fn of(&self, register: Json) -> (Json, bool) {
+        let Json::Array(rows) = register else { return (register, false) };
+        let wanted = |row: &Json| self.wanted.iter().all(|(field, value)| row[field] == value.as_str());
+        let mut rows: Vec<Json> = rows.into_iter().filter(wanted).skip(self.from).collect();
+        let more = self.limit.is_some_and(|limit| rows.len() > limit);
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        (Json::Array(rows), more)
+    }
+}
+
 /// The part of a district that is asked for, and may be read.
 pub(crate) struct Part {
     node: String,

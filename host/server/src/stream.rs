@@ -20,11 +20,14 @@ use tokio_stream::Stream;
 use crate::Service;
 use crate::access::Caller;
 use crate::connection::Peer;
-use crate::problem::Problem;
+use crate::language::Language;
+use crate::problem::{Kind, Problem};
 use crate::reads;
 
 /// Entries read from the journal at once while a reader catches up.
 const CATCH_UP: usize = 200;
+/// Where a reader says what it has seen.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// How often an idle stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -52,8 +55,14 @@ pub(crate) async fn entries(
     // Subscribed before the head is read: nothing falls between the past and the present.
     let live = host.subscribe(&district).map_err(|error| Problem::of_query(&error, language))?;
     let status = host.status(&district, false).await.map_err(|error| Problem::of_query(&error, language))?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last: u64| last + 1).max(1);
+    // Whatever is no position was refused before.
+    let last =
+        headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last| last + 1).max(1);
+    if next > status.seq + 1 {
+        let field = if last.is_some() { LAST_EVENT_ID } else { "from" };
+        return Err(ahead(next, status.seq, field, language));
+    }
     let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);
     let until = match caller.identity.proof {
         // Its end is known to the issuer only; whoever follows for longer shows it again.
@@ -64,6 +73,20 @@ pub(crate) async fn entries(
     tokio::spawn(feed.run(sender, peer.stop.clone()));
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// A reader who has seen what this journal does not hold would miss what came in its place.
+fn ahead(next: u64, head: u64, field: &str, language: Language) -> Problem {
+    let (zh, en) = (
+        format!(
+            "从第 {next} 条起读取,但最新一条是第 {head} 条;日志末尾曾丢失,或这是别处的位置;请用 `from` 重新指定起点"
+        ),
+        format!(
+            "the stream is to begin at entry {next}, but entry {head} is the newest: the journal's end was lost, or the \
+             position is another journal's; say with `from` where to begin"
+        ),
+    );
+    Problem::new(Kind::BadRequest, language, language.of(&zh, &en)).field(Some(field))
 }
 
 /// One reader's way through the journal. It reads the past, then follows; a reader that lags reads the past again.

@@ -2,7 +2,7 @@
 
 use muster_kernel::act::Party;
 use muster_kernel::state::{CallState, Finding, Incident, State, Task};
-use muster_kernel::{IncidentId, Instant, TaskId, Value, facts, roster};
+use muster_kernel::{FindingId, IncidentId, Instant, TaskId, Value, facts, roster};
 use muster_runtime::output::shown_name;
 use serde_json::{Value as Json, json};
 
@@ -187,15 +187,16 @@ fn grants(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-/// Findings, of one incident or of all, newest last.
-pub(crate) fn findings(state: &State, wanted: impl Fn(&Finding) -> bool) -> Json {
+/// The findings that are wanted.
+fn findings(state: &State, wanted: impl Fn(&Finding) -> bool) -> Json {
     let chosen = state.findings.iter().filter(|(_, row)| wanted(row));
-    let rows = chosen.map(|(id, row)| {
-        json!({
-            "id": id, "code": row.order.code, "node": row.order.node, "subject": row.order.subject,
-            "incident": row.incident, "raised": local(state, row.raised), "status": row.status, "answer": row.answer,
-            "answer_by": maybe_local(state, row.order.answer_by),
-        })
-    });
-    rows.collect()
+    chosen.map(|(id, row)| finding(state, id, row)).collect()
+}
+
+pub(crate) fn finding(state: &State, id: &FindingId, row: &Finding) -> Json {
+    json!({
+        "id": id, "code": row.order.code, "node": row.order.node, "subject": row.order.subject,
+        "incident": row.incident, "raised": local(state, row.raised), "status": row.status, "answer": row.answer,
+        "answer_by": maybe_local(state, row.order.answer_by),
+    })
 }

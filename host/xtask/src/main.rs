@@ -1,5 +1,7 @@
-//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance` and `steadiness`. Nothing here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `steadiness` and `contract-test`. Nothing
+//! here is shipped.
 
+mod contract_test;
 mod count;
 mod performance;
 mod steadiness;
@@ -28,9 +30,11 @@ fn main() -> ExitCode {
         ["performance"] => performance(),
         ["steadiness"] => steadiness("10"),
         ["steadiness", minutes] => steadiness(minutes),
+        ["contract-test"] => contract_test(false),
+        ["contract-test", "--short"] => contract_test(true),
         _ => Err(anyhow::anyhow!(
             "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
-             `cargo xtask performance` or `cargo xtask steadiness [MINUTES]`"
+             `cargo xtask performance`, `cargo xtask steadiness [MINUTES]` or `cargo xtask contract-test [--short]`"
         )),
     };
     match done {
@@ -60,6 +64,15 @@ fn steadiness(minutes: &str) -> anyhow::Result<()> {
     let (root, muster) = (root()?, built(&["--release"])?);
     packages(&root, &muster)?;
     steadiness::steadiness(&root, &muster, minutes)
+}
+
+/// Holds a host to the contract of its interface.
+fn contract_test(is_short: bool) -> anyhow::Result<()> {
+    let root = root()?;
+    // The binary that the tests have built already, where it is named.
+    let muster = std::env::var_os("MUSTER_BINARY").map_or_else(muster, |named| Ok(named.into()))?;
+    packages(&root, &muster)?;
+    contract_test::contract_test(&root, &muster, is_short)
 }
 
 /// The `muster` binary, built.

@@ -34,6 +34,8 @@ pub(crate) mod token;
 pub(crate) mod trust;
 pub(crate) mod verify;
 
+use std::process::ExitCode;
+
 use muster_server::language::Language;
 
 use crate::arguments::Lang;
@@ -49,4 +51,10 @@ pub(crate) fn language(wanted: Option<Lang>) -> Language {
             if locale.starts_with("zh") { Language::Chinese } else { Language::English }
         }
     }
+}
+
+/// `muster openapi`: the contract as this very binary serves it.
+pub(crate) fn openapi() -> ExitCode {
+    say!("{}", muster_server::openapi().trim_end());
+    ExitCode::SUCCESS
 }

@@ -226,6 +226,7 @@ fn host_routes() -> Vec<Probe> {
         plain("/v1/outbox", A::ReadOutbox),
         plain("/v1/outbox/dead-letters", A::ReadDeadLetters),
         plain("/metrics", A::ReadMetrics),
+        plain("/v1/openapi.json", A::ReadHealth),
         plain("/healthz", A::ReadHealth),
         plain("/readyz", A::ReadHealth),
     ];
