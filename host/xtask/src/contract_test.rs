@@ -27,6 +27,31 @@ data = "data"
 failures = 1000
 refill_seconds = 1
 
+[intake.weather]
+format = "cap"
+source = "urn:org:cn:990100:weather-bureau"
+geocodes."GB/T2260" = { "*" = "=" }
+hazards = { "暴雨" = "rainstorm" }
+
+[intake.monitoring]
+format = "alertmanager"
+source = "urn:app:alertmanager"
+default_node = "990100"
+
+[intake.gauges]
+format = "json_lines"
+source = "urn:iot:gauges"
+
+[intake.gauges.mapping]
+kind = "ponding"
+id = ["station", "time"]
+time = "time"
+place = { field = "node" }
+fields.depth_cm = { field = "depth", unit = "cm", required = true }
+
+[intake.grid]
+format = "cloudevents"
+
 [outbox]
 allow_addresses = ["loopback"]
 
@@ -177,7 +202,8 @@ impl<'a> Host<'a> {
         for binding in bindings() {
             all.args(["--binding", &binding.to_string()]);
         }
-        for source in sources(&stream)? {
+        let more = ["urn:app:alertmanager", "urn:iot:gauges", "urn:test:grid"].map(str::to_owned);
+        for source in sources(&stream)?.into_iter().chain(more) {
             all.args(["--source", &source]);
         }
         run(&mut all)?;

@@ -57,10 +57,10 @@ pub(crate) fn approve() -> Operation {
 }
 
 pub(crate) fn of_source() -> Operation {
-    Operation::new("events", "sendOfSource", "Send what a source says in its own format 来源报文", named("SourceAnswer"))
+    Operation::new("events", "sendOfSource", "Send what a source says in its own format 来源报文", any_of(vec![named("SourceAnswer"), named("BatchAnswer"), named("Receipt")]))
         .about(
             "CAP, alerts of Prometheus, lines of JSON or CloudEvents, as `[intake.NAME]` says. Each item of the message is \
-             answered in its place by a receipt or a problem. The whole is a problem, with the items in it, where some may \
+             answered in its place by a receipt or a problem; CloudEvents as everywhere. The whole is a problem, with the items in it, where some may \
              be taken later (503), and where none was taken.",
         )
         .takes("application/cap+xml", text())
