@@ -7,6 +7,7 @@ mod configuration;
 mod load;
 mod timeline;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
@@ -33,7 +34,9 @@ fn trace(arguments: &Arguments) {
     let level = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MUSTER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for a screen; in a file they stand between the reader and the words.
+    let colours = std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     if arguments.log_json { logs.json().init() } else { logs.init() }
 }
 
@@ -45,7 +48,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => commands::serve::run(&serve),
         Command::Token(token) => commands::token::run(&client, &token, output),
         Command::Send(send) => commands::send::run(&client, &send, output),
-        Command::Incident(incident) => commands::query::incident(&client, &incident, output),
+        Command::Incident(incident) => commands::incident::run(&client, &incident, output),
         Command::Show(show) => commands::query::show(&client, &show, output),
         Command::Act(act) => commands::act::run(&client, &act, output),
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
