@@ -56,7 +56,8 @@ impl Session {
             .env("HOME", &home)
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("TZ", "Asia/Shanghai");
-        shell.env("LC_ALL", if guide.is_chinese() { "zh_CN.UTF-8" } else { "C.UTF-8" });
+        // Not `LC_ALL`: a machine without the Chinese locale would complain at every shell.
+        shell.env("LANG", if guide.is_chinese() { "zh_CN.UTF-8" } else { "C.UTF-8" });
         shell.env("MUSTER_LISTEN", &address).env("MUSTER_SERVER", format!("http://{address}"));
         let mut shell = shell.spawn().expect("bash runs");
         let typed = shell.stdin.take().expect("piped");
