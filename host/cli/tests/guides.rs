@@ -32,7 +32,9 @@ fn guides() -> Vec<Guide> {
 fn play(name: &str) {
     let editions: Vec<Guide> = guides().into_iter().filter(|guide| guide.name() == name).collect();
     assert_eq!(editions.len(), 2, "{name} in English and in Chinese");
-    editions.iter().for_each(|guide| Session::begin(guide).play(guide));
+    for guide in &editions {
+        Session::begin(guide).play(guide);
+    }
 }
 
 #[test]
@@ -72,6 +74,8 @@ fn both_languages_show_the_same_commands_and_few_are_not_run() {
         }
         assert_eq!(commands.len(), in_chinese.len(), "{name}: one edition has more blocks");
         let allowed = NOT_RUN.iter().find(|(guide, _)| guide == name).map_or(0, |(_, count)| *count);
-        editions.iter().for_each(|guide| assert_eq!(guide.not_run(), allowed, "blocks of {name} that are not run"));
+        for guide in editions {
+            assert_eq!(guide.not_run(), allowed, "blocks of {name} that are not run");
+        }
     }
 }

@@ -40,14 +40,14 @@ impl Process {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
         let mut process = Self { child, binary, said, address: String::new() };
         let ready = process.hear("ready on");
-        process.address = ready.split("http://").nth(1).expect("an address").to_owned();
+        ready.split("http://").nth(1).expect("an address").clone_into(&mut process.address);
         process
     }
 
     /// Waits until the host says this, and gives the line.
     fn hear(&self, what: &str) -> String {
         loop {
-            let line = self.said.recv_timeout(Duration::from_secs(60));
+            let line = self.said.recv_timeout(Duration::from_mins(1));
             let line = line.unwrap_or_else(|_| panic!("the host never said `{what}`"));
             if line.contains(what) {
                 return line;

@@ -37,7 +37,9 @@ impl Session {
     pub(crate) fn begin(guide: &Guide) -> Self {
         let (folder, examples) = (tempfile::tempdir().expect("a folder"), support::examples());
         let (work, home, bin) = (folder.path().join("work"), folder.path().join("home"), folder.path().join("bin"));
-        [&work, &home, &bin].into_iter().for_each(|path| fs::create_dir(path).expect("made"));
+        for path in [&work, &home, &bin] {
+            fs::create_dir(path).expect("made");
+        }
         std::os::unix::fs::symlink(support::MUSTER, bin.join("muster")).expect("linked");
         std::os::unix::fs::symlink(examples.path(), work.join("examples")).expect("linked");
         certificates(&work.join("tls"));
