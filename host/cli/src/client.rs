@@ -10,6 +10,8 @@ use ureq::http::{Response, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
+use crate::commands::language;
+
 /// The variable that holds a token.
 const TOKEN: &str = "MUSTER_TOKEN";
 
@@ -28,7 +30,7 @@ impl Client {
 
     /// Asks for a path below `/v1`.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Json> {
-        let mut request = self.agent()?.get(self.address(path));
+        let mut request = self.agent()?.get(self.address(path)).header("accept-language", language(None).tag());
         if let Some(header) = self.authorization()? {
             request = request.header("authorization", header);
         }
@@ -52,7 +54,7 @@ impl Client {
     pub(crate) fn change(&self, path: &str, body: &Json) -> anyhow::Result<(bool, Json)> {
         let response = self.send_as(path, "application/json", body)?;
         let mut response = response.with_context(|| self.unanswered())?;
-        let body: Json = response.body_mut().read_json().context("the host's answer is not JSON")?;
+        let body: Json = response.body_mut().read_json().with_context(|| self.not_a_host())?;
         let passed = response.status().is_success();
         if passed || body["attempt"].is_object() {
             return Ok((passed, body));
@@ -65,7 +67,8 @@ impl Client {
     }
 
     fn send_as(&self, path: &str, content: &str, body: &Json) -> anyhow::Result<Result<Response<Body>, ureq::Error>> {
-        let mut request = self.agent()?.post(self.address(path)).content_type(content);
+        let request = self.agent()?.post(self.address(path)).content_type(content);
+        let mut request = request.header("accept-language", language(None).tag());
         if let Some(header) = self.authorization()? {
             request = request.header("authorization", header);
         }
@@ -126,9 +129,17 @@ impl Client {
         format!("no host answers at {}; start one with `muster serve`", self.server)
     }
 
+    /// Something answers, in no words of ours: another service has the port, or stands before the host.
+    fn not_a_host(&self) -> String {
+        format!(
+            "what answers at {} is no Muster host; see what listens there, or name the host with --server",
+            self.server
+        )
+    }
+
     fn read(&self, response: Result<Response<Body>, ureq::Error>) -> anyhow::Result<Json> {
         let mut response = response.with_context(|| self.unanswered())?;
-        let body: Json = response.body_mut().read_json().context("the host's answer is not JSON")?;
+        let body: Json = response.body_mut().read_json().with_context(|| self.not_a_host())?;
         if response.status().is_success() {
             return Ok(body);
         }

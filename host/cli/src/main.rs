@@ -47,6 +47,7 @@ fn trace(arguments: &Arguments) -> anyhow::Result<()> {
             BoxMakeWriter::new(daily.with_context(|| format!("no log can be written in {}", folder.display()))?)
         }
     };
+    // Colours are for a screen; in a file they stand between the reader and the words.
     let colours = arguments.log_folder.is_none() && std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     if arguments.log_json {
@@ -65,7 +66,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => commands::serve::run(&serve),
         Command::Token(token) => commands::token::run(&client, &token, output),
         Command::Send(send) => commands::send::run(&client, &send, output),
-        Command::Incident(incident) => commands::query::incident(&client, &incident, output),
+        Command::Incident(incident) => commands::incident::run(&client, &incident, output),
         Command::Show(show) => commands::query::show(&client, &show, output),
         Command::Act(act) => commands::act::run(&client, &act, output),
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),

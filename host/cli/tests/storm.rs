@@ -256,11 +256,8 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
             }
             assert_eq!(activated, kind == "good", "a {kind} package: {attempt}");
             let outcome = outcomes.entry(kind).or_default();
-            if activated {
-                outcome.0 += 1;
-            } else {
-                outcome.1 += 1;
-            }
+            let count = if activated { &mut outcome.0 } else { &mut outcome.1 };
+            *count += 1;
             if kind == "wider" {
                 city.bind("capabilities = [\"settings\", \"roster\", \"calendar\", \"memory\", \"facts\"]");
             }

@@ -20,6 +20,10 @@ use support::{MUSTER, agent, examples, muster, signal};
 /// Callers at once: half of them keep their connection, half open a new one for each event.
 const SENDERS: usize = 8;
 
+/// One test at a time: a process that one of them forks holds what the other is just writing, and a binary that is being
+/// written cannot be run.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A host whose binary lies in a folder of its own, and what it says.
 struct Process {
     child: Child,
@@ -40,14 +44,14 @@ impl Process {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
         let mut process = Self { child, binary, said, address: String::new() };
         let ready = process.hear("ready on");
-        process.address = ready.split("http://").nth(1).expect("an address").to_owned();
+        ready.split("http://").nth(1).expect("an address").clone_into(&mut process.address);
         process
     }
 
     /// Waits until the host says this, and gives the line.
     fn hear(&self, what: &str) -> String {
         loop {
-            let line = self.said.recv_timeout(Duration::from_secs(60));
+            let line = self.said.recv_timeout(Duration::from_mins(1));
             let line = line.unwrap_or_else(|_| panic!("the host never said `{what}`"));
             if line.contains(what) {
                 return line;
@@ -79,6 +83,7 @@ impl Drop for Process {
 
 #[test]
 fn a_new_process_takes_over_under_load_and_nobody_is_refused() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (cities, folder) = (examples(), tempfile::tempdir().expect("a folder"));
     let data = folder.path().join("data");
     let host = Process::start(folder.path(), &cities.path().join("yunhe"), &data);
@@ -162,6 +167,7 @@ fn a_new_process_takes_over_under_load_and_nobody_is_refused() {
 
 #[test]
 fn a_binary_or_settings_that_do_not_start_take_nobodys_place() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (cities, folder) = (examples(), tempfile::tempdir().expect("a folder"));
     let (city, data) = (cities.path().join("yunhe"), folder.path().join("data"));
     let host = Process::start(folder.path(), &city, &data);

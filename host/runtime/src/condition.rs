@@ -146,11 +146,11 @@ impl Degradation {
 
 fn role_in_chinese(role: Role) -> &'static str {
     match role {
-        Role::Triage => "研判",
-        Role::Escalation => "升级",
-        Role::Discretion => "裁量",
+        Role::Triage => "感知",
+        Role::Escalation => "研判",
+        Role::Discretion => "决策",
         Role::Incentives => "激励",
-        Role::Oversight => "监督",
+        Role::Oversight => "监管",
         Role::Workflow => "流程",
     }
 }

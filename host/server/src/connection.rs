@@ -194,13 +194,14 @@ impl Connection {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            _ = self.stop.changed() => match tokio::time::timeout(LINGER, connection.as_mut()).await {
-                Ok(ended) => ended,
-                Err(_) => {
+            _ = self.stop.changed() => {
+                if let Ok(ended) = tokio::time::timeout(LINGER, connection.as_mut()).await {
+                    ended
+                } else {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
-            },
+            }
         };
         if let Err(error) = ended {
             tracing::debug!(target: "muster::http", %error, "a connection ended");

@@ -26,7 +26,7 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies a data folder into an empty one, durably.
+/// Copies a data folder into an empty one, durably. A folder that is made for it is for its owner alone.
 ///
 /// # Errors
 /// When the target holds anything, a segment is damaged, or the disk refuses.
@@ -35,7 +35,7 @@ pub fn copy(data: &Path, target: &Path) -> Result<Copied, Error> {
         let what = what.display().to_string();
         move |reason| Error::disk(what, reason)
     };
-    fs::create_dir_all(target).map_err(failed(target))?;
+    crate::folder::make(target).map_err(failed(target))?;
     if fs::read_dir(target).map_err(failed(target))?.next().is_some() {
         let reason = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it is not empty; give a new folder");
         return Err(Error::disk(target.display().to_string(), reason));

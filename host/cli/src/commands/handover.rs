@@ -39,21 +39,19 @@ impl Handover {
     /// The socket to listen on: the one that was handed over, or a new one.
     pub(crate) fn listener(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {
         let handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner).take_tcp_listener(0);
-        let listener = match handed.context("the socket that was handed over cannot be used")? {
-            Some(listener) => {
-                listener.set_nonblocking(true)?;
-                listener
-            }
-            None => {
-                let fresh =
-                    if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
-                let opened = fresh.and_then(|socket| {
-                    socket.set_reuseaddr(true)?;
-                    socket.bind(address)?;
-                    socket.listen(WAITING)?.into_std()
-                });
-                opened.with_context(|| format!("cannot listen on {address}"))?
-            }
+        let handed = handed.context("the socket that was handed over cannot be used")?;
+        let listener = if let Some(listener) = handed {
+            listener.set_nonblocking(true)?;
+            listener
+        } else {
+            let fresh =
+                if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
+            let opened = fresh.and_then(|socket| {
+                socket.set_reuseaddr(true)?;
+                socket.bind(address)?;
+                socket.listen(WAITING)?.into_std()
+            });
+            opened.with_context(|| format!("cannot listen on {address}"))?
         };
         *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener.try_clone()?);
         Ok(TcpListener::from_std(listener)?)

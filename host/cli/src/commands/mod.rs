@@ -16,6 +16,7 @@ pub(crate) mod call_list;
 pub(crate) mod care;
 pub(crate) mod certify;
 pub(crate) mod handover;
+pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod journal;

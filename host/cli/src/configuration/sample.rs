@@ -37,6 +37,18 @@ token_days_max = 90
 # What one person may not do alone:
 # second_person = { persons = { release_policy = 2, send_freeze = 2 } }
 
+# Who is told what was decided; docs/outbox.md has all of it.
+# [[outbox.recipient]]
+# name = "duty-desk"
+# language = "zh"
+# [[outbox.recipient.channel]]
+# name = "hook"
+# webhook.url = "https://platform.example.org/hooks/muster"
+# webhook.secrets = ["file:hook.secret"]
+# [[outbox.subscription]]
+# recipient = "duty-desk"
+# facts = ["callout.*"]
+
 # [tls]
 # certificate = "host.pem"
 # key = "file:host.key"      # or "env:NAME"; never the key itself

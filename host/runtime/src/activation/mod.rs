@@ -126,6 +126,22 @@ impl Scene<'_> {
     }
 }
 
+/// What a package would get: manifest, binding and host ceiling, intersected.
+pub(crate) fn terms(parts: &Parts, files: &BoundFiles) -> Terms {
+    let (package, allowed) = (&files.package, &files.allowed);
+    let imported = package.contents.capabilities();
+    let within = |name: &&str| allowed.capabilities.as_ref().is_none_or(|names| names.iter().any(|one| one == name));
+    let capabilities = imported.iter().map(|capability| capability.as_str()).filter(within);
+    let wanted = |limits: muster_packages::LimitsWanted| Wanted {
+        fuel: limits.fuel,
+        memory_bytes: limits.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        ..Wanted::default()
+    };
+    let host = parts.workshop.engine().limits();
+    let limits = host.narrowed(&wanted(package.manifest.limits.unwrap_or_default())).narrowed(&wanted(allowed.limits));
+    Terms { capabilities: capabilities.map(str::to_owned).collect(), limits: bindings::recorded(&limits) }
+}
+
 impl Walk<'_> {
     fn all(&mut self) -> Option<Install> {
         let read = self.read();
@@ -134,7 +150,7 @@ impl Walk<'_> {
         self.note(Step::Trust, trusted)?;
         let claims = self.contract();
         self.note(Step::Contract, claims)?;
-        let terms = self.terms();
+        let terms = terms(self.scene.parts, &self.candidate.files);
         let widened = self.capabilities(&terms);
         self.note(Step::Capabilities, widened)?;
         let program = match self.compile() {
@@ -250,25 +266,6 @@ impl Walk<'_> {
             ));
         }
         Ok(Words::new("与契约及清单相符", "it keeps to the contract and to its manifest"))
-    }
-
-    /// Manifest, binding and host ceiling, intersected.
-    fn terms(&self) -> Terms {
-        let package = &self.candidate.files.package;
-        let imported = package.contents.capabilities();
-        let allowed = &self.candidate.files.allowed;
-        let within =
-            |name: &&str| allowed.capabilities.as_ref().is_none_or(|names| names.iter().any(|one| one == name));
-        let capabilities = imported.iter().map(|capability| capability.as_str()).filter(within);
-        let wanted = |limits: muster_packages::LimitsWanted| Wanted {
-            fuel: limits.fuel,
-            memory_bytes: limits.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
-            ..Wanted::default()
-        };
-        let host = self.scene.parts.workshop.engine().limits();
-        let limits =
-            host.narrowed(&wanted(package.manifest.limits.unwrap_or_default())).narrowed(&wanted(allowed.limits));
-        Terms { capabilities: capabilities.map(str::to_owned).collect(), limits: bindings::recorded(&limits) }
     }
 
     /// What a candidate asks beyond the policy in force needs a person's yes.
