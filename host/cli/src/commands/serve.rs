@@ -40,6 +40,12 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     if serve.dry_run {
         return rehearse(&configuration);
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Before the data is opened: until it is listened for, this signal ends a process.
+    let hand_over = {
+        let _within = runtime.enter();
+        signal(SignalKind::user_defined2())?
+    };
     let mut options = HostOptions::live(configuration.data.clone(), configuration.districts.clone());
     options.shards = configuration.shards;
     options.trust.clone_from(&configuration.trust);
@@ -60,9 +66,8 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
         SourcesError::Journal(_) => error.into(),
     })?;
     drop(passwords);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let carried = (deliveries.clone(), sources.clone());
-    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), carried, &handover));
+    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), carried, (&handover, hand_over)));
     runtime.block_on(sources.stop());
     deliveries.stop();
     host.close();
@@ -96,7 +101,7 @@ async fn listen(
     configuration: &Configuration,
     host: Arc<Host>,
     (deliveries, sources): (Deliveries, Sources),
-    handover: &Arc<Handover>,
+    (handover, hand_over): (&Arc<Handover>, Signal),
 ) -> anyhow::Result<Told> {
     let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
     let tls =
@@ -125,11 +130,11 @@ async fn listen(
         let district = found.district().map(|district| format!("district {district}: ")).unwrap_or_default();
         eprintln!("muster: ! {district}{}", found.english());
     }
+    let signals = Signals::listen(Arc::clone(handover), hand_over)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     eprintln!("muster: ready on {scheme}://{address}");
     tokio::spawn(keep_in_order(Arc::clone(&gate), Arc::clone(&host), tls.clone()));
     let (tell, told) = tokio::sync::oneshot::channel();
-    let signals = Signals::listen(Arc::clone(handover))?;
     let stop = async move {
         let _ = tell.send(signals.next().await);
     };
@@ -158,10 +163,9 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen(handover: Arc<Handover>) -> std::io::Result<Self> {
-        let of = |kind| signal(kind);
-        let (interrupted, terminated) = (of(SignalKind::interrupt())?, of(SignalKind::terminate())?);
-        Ok(Self { interrupted, terminated, hand_over: of(SignalKind::user_defined2())?, handover })
+    fn listen(handover: Arc<Handover>, hand_over: Signal) -> std::io::Result<Self> {
+        let (interrupted, terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupted, terminated, hand_over, handover })
     }
 
     /// The next thing to do. A successor that does not start is not waited for: what runs goes on.
