@@ -222,13 +222,32 @@ impl Identity {
         let mut bindings: Vec<Binding> =
             roles.flat_map(|role| districts.iter().flat_map(move |district| of_district(role, district))).collect();
         bindings.push(Binding::of_host(AccessRole::Operator));
+        bindings.sort_by(|one, other| one.district.cmp(&other.district));
         Self::unproved("development", "development, this machine", bindings, Proof::LoopbackDevelopment)
     }
 
     /// Anybody, in the districts whose public view is open.
     pub fn public(districts: impl IntoIterator<Item = DistrictId>) -> Self {
-        let bindings = districts.into_iter().map(|id| Binding::in_district(AccessRole::PublicReader, id)).collect();
+        let bound = districts.into_iter().map(|id| Binding::in_district(AccessRole::PublicReader, id));
+        let mut bindings: Vec<Binding> = bound.collect();
+        bindings.sort_by(|one, other| one.district.cmp(&other.district));
         Self::unproved("public", "public", bindings, Proof::Public)
+    }
+
+    /// The bindings that are worth a look for a district first. Nobody's proof is bound in all the thousands of districts that
+    /// a host may have, but who needs none is: theirs stand in the order of districts, the host's before all.
+    pub(crate) fn bindings_near(&self, district: Option<&DistrictId>) -> impl Iterator<Item = &Binding> {
+        let all = self.bindings.as_slice();
+        let (of_host, of_district) = match self.proof {
+            Proof::LoopbackDevelopment | Proof::Public => {
+                let (of_host, placed) = all.split_at(all.partition_point(|binding| binding.district.is_none()));
+                let first = placed.partition_point(|binding| binding.district.as_ref() < district);
+                let end = placed.partition_point(|binding| binding.district.as_ref() <= district);
+                (of_host, &placed[first..end])
+            }
+            _ => (all, &[][..]),
+        };
+        of_host.iter().chain(of_district)
     }
 
     fn unproved(subject: &str, name: &str, bindings: Vec<Binding>, proof: Proof) -> Self {

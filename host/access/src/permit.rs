@@ -252,11 +252,17 @@ impl fmt::Display for Refusal {
 ///
 /// The tree is that of the target's district; for the host itself any will do.
 pub fn permits(identity: &Identity, action: Action, target: &Target, tree: &impl Tree) -> Verdict {
+    let asked = |binding: &Binding| {
+        let scope = scope_of(binding.role, action);
+        reaches(binding, scope, action, target, tree).map(|()| Grounds { binding: binding.clone(), scope })
+    };
+    if let Some(grounds) = identity.bindings_near(target.district.as_ref()).find_map(|binding| asked(binding).ok()) {
+        return Verdict::Permitted(grounds);
+    }
     let mut nearest = Refusal::NoBinding(action);
     for binding in &identity.bindings {
-        let scope = scope_of(binding.role, action);
-        match reaches(binding, scope, action, target, tree) {
-            Ok(()) => return Verdict::Permitted(Grounds { binding: binding.clone(), scope }),
+        match asked(binding) {
+            Ok(grounds) => return Verdict::Permitted(grounds),
             Err(refusal) => nearest = nearest.max(refusal),
         }
     }

@@ -51,9 +51,9 @@ fn trace(arguments: &Arguments) -> anyhow::Result<()> {
     let colours = arguments.log_folder.is_none() && std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     if arguments.log_json {
-        logs.json().init()
+        logs.json().init();
     } else {
-        logs.init()
+        logs.init();
     }
     Ok(())
 }

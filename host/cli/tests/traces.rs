@@ -78,7 +78,10 @@ fn host(folder: &std::path::Path, traces: &str) -> (tempfile::TempDir, Server) {
     let cities = examples();
     let city = cities.path().join("yunhe");
     let settings = folder.join("muster.toml");
-    let text = format!("data = \"data\"\ndistricts = [{city:?}]\n[access]\ndevelopment = true\n[traces]\n{traces}\n",);
+    let text = format!(
+        "data = \"data\"\ndistricts = [\"{}\"]\n[access]\ndevelopment = true\n[traces]\n{traces}\n",
+        city.display()
+    );
     std::fs::write(&settings, text).expect("written");
     (cities, Server::configured(&settings))
 }

@@ -33,6 +33,16 @@ pub struct Holding {
     left: u64,
 }
 
+/// Durable records of many districts behind a position of each, in the order in which they were written: one way through
+/// the journal, however many districts there are.
+pub struct Onward {
+    forward: Forward,
+    /// For each district the position that is wanted next, and the last one.
+    wanted: BTreeMap<String, (u64, u64)>,
+    /// Records that were not met yet.
+    left: u64,
+}
+
 /// Goes through the segments, one record after the other.
 struct Forward {
     media: Arc<dyn Media>,
@@ -73,6 +83,37 @@ impl Holding {
         let left = heads.values().sum();
         let text = memmem::Finder::new(text).into_owned();
         Self { forward: Forward { media, place, window: None }, text, heads, left }
+    }
+}
+
+impl Onward {
+    pub(crate) fn new(media: Arc<dyn Media>, wanted: BTreeMap<String, (u64, u64)>, place: Option<(u64, u64)>) -> Self {
+        let left = wanted.values().map(|(next, last)| (last + 1).saturating_sub(*next)).sum();
+        Self { forward: Forward { media, place, window: None }, wanted, left }
+    }
+}
+
+impl Iterator for Onward {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { forward, wanted, left } = self;
+        // Beyond the last one a writer may be in the middle of the next: it is not even looked at.
+        if *left == 0 {
+            return None;
+        }
+        let found = forward.find(|record| match wanted.get_mut(record.district) {
+            Some((next, last)) if record.seq == *next && *next <= *last => {
+                *next += 1;
+                *left -= 1;
+                Wanted::This
+            }
+            _ => Wanted::Another,
+        });
+        if found.is_err() {
+            *left = 0;
+        }
+        found.transpose()
     }
 }
 

@@ -20,7 +20,9 @@ impl Spread {
             sum += weight;
             up_to.push(sum);
         }
-        up_to.iter_mut().for_each(|part| *part /= sum);
+        for part in &mut up_to {
+            *part /= sum;
+        }
         Self { paths, up_to }
     }
 
@@ -33,7 +35,7 @@ impl Spread {
     }
 }
 
-/// SplitMix64's output for a counter (Steele, Lea and Flood, 2014): neighbours fall far apart.
+/// `SplitMix64`'s output for a counter (Steele, Lea and Flood, 2014): neighbours fall far apart.
 fn mixed(number: u64) -> u64 {
     let mut bits = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -16,8 +16,10 @@ const FAILED: u8 = 2;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Span {
-    trace_id: String,
-    span_id: String,
+    #[serde(rename = "traceId")]
+    trace: String,
+    #[serde(rename = "spanId")]
+    id: String,
     name: String,
     kind: u8,
     start_time_unix_nano: String,
@@ -51,18 +53,14 @@ fn nanoseconds(at: Instant) -> String {
     (i128::from(at.as_millis()) * 1_000_000).to_string()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Span {
     /// The span of an entry that was heard to be durable at an instant.
     pub(crate) fn of(committed: &Committed, durable: Instant) -> Self {
-        let (entry, hash) = (&committed.entry, &committed.hash.0);
+        let (entry, hash) = (&committed.entry, committed.hash.to_string());
         let mut attributes = vec![
             text("muster.district", entry.district.as_str()),
             number("muster.entry.seq", entry.seq),
-            text("muster.entry.hash", &committed.hash.to_string()),
+            text("muster.entry.hash", &hash),
             number("muster.facts", entry.facts.len() as u64),
         ];
         let cause = match &entry.cause {
@@ -96,8 +94,9 @@ impl Span {
             json!({})
         };
         Self {
-            trace_id: hexadecimal(&hash[..16]),
-            span_id: hexadecimal(&hash[16..24]),
+            // 16 bytes and 8 bytes, as hexadecimal digits.
+            trace: hash[..32].to_owned(),
+            id: hash[32..48].to_owned(),
             name: format!("decide {cause}"),
             kind: SERVER,
             start_time_unix_nano: at.clone(),
