@@ -26,7 +26,7 @@ use crate::shard::{self, Command};
 
 /// Attempts of a district that are remembered.
 const ATTEMPTS_MAX: usize = 32;
-/// How much a thread that changes policies stands back behind those that decide.
+/// How much a thread whose work can wait stands back behind those that decide.
 const NICE: i32 = 19;
 
 /// What somebody wants changed.
@@ -182,9 +182,9 @@ pub struct TrustStatus {
 }
 
 /// Deciding goes first: on Linux the nice value is the thread's own.
-fn stand_back() {
+pub(crate) fn stand_back() {
     if let Err(error) = rustix::process::nice(NICE) {
-        tracing::debug!(target: "muster::change", %error, "a change runs at the priority of everything else");
+        tracing::debug!(target: "muster::change", %error, "what can wait runs at the priority of everything else");
     }
 }
 
