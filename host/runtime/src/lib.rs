@@ -20,6 +20,7 @@ mod open;
 pub mod output;
 mod past;
 pub mod play;
+mod priority;
 mod recorded;
 mod refusal;
 mod reload;

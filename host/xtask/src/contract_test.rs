@@ -2,7 +2,6 @@
 //! held to the contract. Schemathesis makes the requests and judges; this starts a host for it, with the example cities after
 //! their storm and a caller who holds every role. It must never touch a host that is in use.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -162,15 +161,7 @@ impl<'a> Host<'a> {
             .envs([("MUSTER_LOG", "error,muster=info"), ("CONTRACT_TEST_HOOK", HOOK)])
             .stderr(Stdio::piped())
             .spawn()?;
-        let said = child.stderr.take().context("its standard error was asked for")?;
-        let (mut lines, mut heard) = (BufReader::new(said).lines(), Vec::new());
-        let address = loop {
-            let line = lines.next().with_context(|| format!("the host did not come up: {heard:?}"))??;
-            if let Some((_, address)) = line.split_once("ready on ") {
-                break address.to_owned();
-            }
-            heard.push(line);
-        };
+        let (address, lines) = crate::ready(&mut child)?;
         // What it says later is for whoever looks into a failure.
         let log = std::fs::File::create(folder.join("host.log"))?;
         std::thread::spawn(move || {

@@ -6,8 +6,9 @@ mod count;
 mod performance;
 mod steadiness;
 
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
@@ -101,6 +102,19 @@ fn executable(messages: &str, target: &str) -> Option<PathBuf> {
         name.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     found.find(of_target)
+}
+
+/// The address of a host that was just started, once it takes events; and what it says from then on.
+fn ready(host: &mut Child) -> anyhow::Result<(String, Lines<BufReader<ChildStderr>>)> {
+    let said = host.stderr.take().context("its standard error was asked for")?;
+    let (mut lines, mut heard) = (BufReader::new(said).lines(), Vec::new());
+    loop {
+        let line = lines.next().with_context(|| format!("the host did not come up: {heard:?}"))??;
+        if let Some((_, address)) = line.split_once("ready on ") {
+            return Ok((address.to_owned(), lines));
+        }
+        heard.push(line);
+    }
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use muster_access::listen::Listening;
 use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
+use muster_outbox::{Channels, SystemSecrets};
 use muster_runtime::{Clock as _, Host, HostOptions, RealClock};
 use muster_server::delivery::Deliveries;
 use muster_server::sources::{Sources, SourcesError};
@@ -57,7 +58,7 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     let deliveries = match outbox {
         Some(settings) => {
             let rows = Batches::open(&configuration.data.join(backup::OUTBOX))?;
-            Deliveries::start(&host, settings, &muster_outbox::SystemSecrets, rows)?
+            Deliveries::start(&host, settings, &SystemSecrets, rows)?
         }
         None => Deliveries::none(),
     };
@@ -231,7 +232,7 @@ fn say_of_tls(before: Option<String>, refresh: &Refresh) {
     }
 }
 
-/// Checks the files of `[tls]`, the brokers' passwords and the trust file as a start would.
+/// Checks what the settings name as a start would: the files of `[tls]`, every secret, the outbox, the trust file.
 pub(crate) fn check_named(configuration: &Configuration) -> anyhow::Result<()> {
     if let Some(tls) = &configuration.settings.tls {
         let loaded = muster_access::tls::load(tls, &System, Arc::new(DefaultTimeProvider), RealClock.now());
@@ -239,5 +240,12 @@ pub(crate) fn check_named(configuration: &Configuration) -> anyhow::Result<()> {
         loaded.map(|_| ()).with_context(|| format!("{place}: [tls]"))?;
     }
     configuration.broker_passwords(&System)?;
+    if let Some(outbox) = &configuration.outbox {
+        let plan = outbox.clone().check().context("[outbox]")?;
+        Channels::build(&plan, &SystemSecrets).context("[outbox]")?;
+    }
+    if let Some(token) = configuration.traces.as_ref().and_then(|traces| traces.token.as_ref()) {
+        token.resolve(&System).context("[traces]")?;
+    }
     configuration.trust.as_deref().map_or(Ok(()), |trust| super::keys::trust(trust).map(|_| ()))
 }

@@ -6,11 +6,11 @@
 mod span;
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use muster_access::{SecretError, SecretReference, System};
-use muster_runtime::{Committed, Host};
+use muster_runtime::{Committed, Host, exercise_of};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
@@ -24,6 +24,8 @@ const WAITING_MAX: usize = 4_096;
 const TOGETHER_MAX: usize = 256;
 /// So long the collector may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// So long the end of the host waits for the last spans.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// `[traces]`: where spans go.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -76,10 +78,11 @@ impl TraceSettings {
     }
 }
 
-/// Spans on their way. They end when this is dropped; what waits is sent before.
+/// Spans on their way. They end when this is dropped; what waits is sent before, if the collector takes it soon.
 pub struct Traces {
     followers: Vec<tokio::task::JoinHandle<()>>,
-    exporter: Option<JoinHandle<()>>,
+    /// Closed by the exporter's end.
+    ended: std::sync::mpsc::Receiver<()>,
 }
 
 impl Traces {
@@ -93,15 +96,20 @@ impl Traces {
         let token = token.map(|token| String::from_utf8_lossy(token.expose()).trim().to_owned());
         let (sender, receiver) = channel(WAITING_MAX);
         let exporter = Exporter { endpoint: settings.endpoint.clone(), token, host: Arc::clone(host), failing: false };
-        let exporter = std::thread::Builder::new().name("traces".into()).spawn(move || exporter.run(receiver))?;
+        let (ends, ended) = std::sync::mpsc::channel();
+        let run = move || {
+            exporter.run(receiver);
+            drop(ends);
+        };
+        std::thread::Builder::new().name("traces".into()).spawn(run)?;
         let mut followers = Vec::new();
-        for district in host.districts() {
-            // Listed by the host itself a moment ago.
+        for district in host.districts().into_iter().flat_map(|id| [exercise_of(&id), id]) {
+            // Listed by the host itself a moment ago, and so are its drills.
             let Ok(live) = host.subscribe(district.as_str()) else { continue };
             let (sender, host) = (sender.clone(), Arc::clone(host));
             followers.push(tokio::spawn(follow(live, sender, host, settings.permille)));
         }
-        Ok(Self { followers, exporter: Some(exporter) })
+        Ok(Self { followers, ended })
     }
 }
 
@@ -109,8 +117,10 @@ impl Drop for Traces {
     fn drop(&mut self) {
         // Each holds a way to the exporter: with the last of them it ends.
         self.followers.iter().for_each(tokio::task::JoinHandle::abort);
-        if let Some(exporter) = self.exporter.take() {
-            drop(tokio::task::block_in_place(|| exporter.join()));
+        // A collector that hangs must not keep the host from its end: callers may be waiting for the next process.
+        let ended = tokio::task::block_in_place(|| self.ended.recv_timeout(END_WITHIN));
+        if ended == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(target: "muster::traces", "the collector did not take the last spans in time; they are let go");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A host under measurement: the real binary, started, loaded through its own `bench`, killed or stopped.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -30,15 +29,7 @@ impl Host {
             serve.arg("--district").arg(folder);
         }
         let mut child = serve.stderr(Stdio::piped()).spawn().context("the host does not start")?;
-        let said = child.stderr.take().context("its standard error was asked for")?;
-        let (mut lines, mut heard) = (BufReader::new(said).lines(), Vec::new());
-        let address = loop {
-            let line = lines.next().with_context(|| format!("the host did not come up: {heard:?}"))??;
-            if let Some((_, address)) = line.split_once("ready on ") {
-                break address.to_owned();
-            }
-            heard.push(line);
-        };
+        let (address, lines) = crate::ready(&mut child)?;
         // It may say more later, and must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Self { muster: muster.into(), data: data.into(), child, address })
