@@ -38,6 +38,11 @@ impl Process {
         fs::copy(MUSTER, &binary).expect("copied");
         let mut serve = Command::new(&binary);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).arg("--district").arg(city);
+        Self::hosted(binary, serve)
+    }
+
+    /// Starts what was put together, and waits until it takes events.
+    fn hosted(binary: PathBuf, mut serve: Command) -> Self {
         let mut child = serve.stderr(Stdio::piped()).spawn().expect("the binary runs");
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let (tell, said) = channel();
@@ -193,4 +198,27 @@ fn a_binary_or_settings_that_do_not_start_take_nobodys_place() {
     host.hear("a new process takes over");
     host.hear("ready on");
     answers();
+}
+
+/// Opens a socket as `sd_listen_fds(3)` has it, the file number 3, and becomes the host.
+const ACTIVATED: &str = "
+import os, socket, sys
+waiting = socket.create_server(('127.0.0.1', 0))
+os.dup2(waiting.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+fn a_socket_that_is_handed_over_is_listened_on_whatever_the_settings_say() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (cities, folder) = (examples(), tempfile::tempdir().expect("a folder"));
+    let mut serve = Command::new("python3");
+    serve.args(["-c", ACTIVATED, MUSTER, "serve", "--listen", "127.0.0.1:1", "--data"]).arg(folder.path().join("data"));
+    serve.arg("--district").arg(cities.path().join("yunhe"));
+    let host = Process::hosted(MUSTER.into(), serve);
+    assert_ne!(host.address, "127.0.0.1:1");
+    let answer = agent().get(format!("http://{}/healthz", host.address)).call().expect("answered");
+    assert_eq!(answer.status(), 200);
 }
