@@ -128,7 +128,7 @@ impl Host {
         // A thread of its own, so that standing back does not stay with whoever asked.
         std::thread::scope(|scope| {
             let changing = scope.spawn(|| {
-                crate::priority::stand_back();
+                crate::priority::stand_back(crate::priority::Patience::Soon);
                 let _one_at_a_time = seat.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 self.inner.change(&id, seat, change, who)
             });
@@ -187,7 +187,7 @@ impl Inner {
             let _ = seat;
             // One district's slow package keeps no other waiting.
             let spawned = std::thread::Builder::new().name("change".into()).spawn(move || {
-                crate::priority::stand_back();
+                crate::priority::stand_back(crate::priority::Patience::Soon);
                 if let Some(seat) = inner.seats.get(&id) {
                     inner.reload_one(&id, seat);
                 }
