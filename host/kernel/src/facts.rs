@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::act::{CalloutOrder, Measure, Party, Warning};
 use crate::role::{IncidentView, ResponseView};
-use crate::state::{Grant, Incident, MemoryKey, Response, ResponseKey, Spend, State, Task, WarningState};
+use crate::state::{Grant, Incident, Index, MemoryKey, Response, ResponseKey, Spend, State, Task, WarningState};
 use crate::value::Value;
 use crate::{
     CalloutId, GrantId, Hazard, IncidentId, Instant, Level, MeasureStatus, Mode, NodeCode, Role, Scheme, roster,
@@ -128,29 +128,27 @@ pub fn mode_at(state: &State, code: &str, at: Instant) -> Mode {
     if roster::ancestors(state, code).any(|node| held(&node.code)) { Mode::Emergency } else { Mode::Normal }
 }
 
-/// Open incidents that an event at a node may mean: at the node, above it or below it, the newest first.
-pub fn candidates(state: &State, code: &str) -> Vec<IncidentView> {
-    let mut found: Vec<(Instant, &IncidentId, &Incident)> = Vec::new();
-    let mut collect = |node: &NodeCode| {
-        let at_node = state.index.incidents_at.get(node).into_iter().flatten();
-        // Ids grow with time: the newest stand last.
-        found.extend(at_node.rev().take(CANDIDATES_MAX).filter_map(|id| {
-            let row = state.incidents.get(id)?;
-            Some((row.opened, id, row))
-        }));
-    };
-    for node in roster::ancestors(state, code) {
-        collect(&node.code);
-    }
-    for node in state.index.incidents_at.keys().filter(|node| is_strictly_below(state, node, code)) {
-        collect(node);
-    }
-    found.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| other.1.cmp(one.1)));
-    found.into_iter().take(CANDIDATES_MAX).map(|(_, id, row)| view(state, id, row)).collect()
+/// Incidents that are open at a node or below it, the oldest first.
+pub(crate) fn open_within<'a>(
+    state: &'a State,
+    node: &NodeCode,
+) -> impl Iterator<Item = (&'a IncidentId, &'a Incident)> {
+    let open = state.index.incidents_within.get(node).into_iter().flatten();
+    open.filter_map(|id| state.incidents.get(id).map(|row| (id, row)))
 }
 
-fn is_strictly_below(state: &State, node: &NodeCode, code: &str) -> bool {
-    node.as_str() != code && roster::is_within(state, node.as_str(), code)
+/// Open incidents that an event at a node may mean: at the node, above it or below it, the newest first.
+pub fn candidates(state: &State, code: &str) -> Vec<IncidentView> {
+    let Index { incidents_at, incidents_within, .. } = &state.index;
+    let above = roster::ancestors(state, code).skip(1).filter_map(|node| incidents_at.get(&node.code));
+    let mut found: Vec<(Instant, &IncidentId, &Incident)> = above
+        .chain(incidents_within.get(code))
+        // Ids grow with time: the newest stand last.
+        .flat_map(|open| open.iter().rev().take(CANDIDATES_MAX))
+        .filter_map(|id| state.incidents.get(id).map(|row| (row.opened, id, row)))
+        .collect();
+    found.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| other.1.cmp(one.1)));
+    found.into_iter().take(CANDIDATES_MAX).map(|(_, id, row)| view(state, id, row)).collect()
 }
 
 /// Warnings in force for a node or above it, newest first.

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::{Moment, timers};
+use super::{Moment, index, timers};
 use crate::act::Figure;
 use crate::record::Fact;
 use crate::state::{Command, Incident, State, TimerPurpose, Watch};
@@ -36,6 +36,7 @@ pub(super) fn opened(state: &mut State, moment: Moment, fact: &Fact) {
     };
     state.index.add_incident(incident, &row);
     state.incidents.put(incident.clone(), row);
+    index::open_incident(state, incident, node);
 }
 
 /// Signals of one group count as one.
@@ -61,9 +62,7 @@ pub(super) fn closed(state: &mut State, moment: Moment, incident: &IncidentId) {
     let Some(row) = state.incidents.change(incident) else { return };
     row.closed = Some(moment.at);
     let node = row.node.clone();
-    if let Some(at_node) = state.index.incidents_at.get_mut(&node) {
-        at_node.remove(incident);
-    }
+    index::close_incident(state, incident, &node);
     timers::remove_all(state, &alloc::format!("policy/{}/{incident}/", crate::Role::Escalation));
 }
 

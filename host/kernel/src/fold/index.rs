@@ -1,14 +1,15 @@
 //! What can be found quickly: follows from the tables, is rebuilt when they are loaded.
 
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
 use super::measure::is_over;
+use crate::roster;
 use crate::state::{Incident, Index, MeasureState, Report, State, Task};
-use crate::{IncidentId, MeasureId, MeasureStatus, ReportId, TaskId};
+use crate::{IncidentId, MeasureId, MeasureStatus, NodeCode, ReportId, TaskId};
 
 impl Index {
     pub(super) fn add_incident(&mut self, id: &IncidentId, row: &Incident) {
-        if row.closed.is_none() {
-            self.incidents_at.entry(row.node.clone()).or_default().insert(id.clone());
-        }
         self.incident_names.insert(id.as_str().into(), id.clone());
         for name in core::iter::once(&row.name).chain(&row.names) {
             self.incident_names.insert(name.clone(), id.clone());
@@ -63,12 +64,55 @@ impl Index {
     }
 }
 
+/// An incident is open at a node, and thereby within each node above it.
+pub(super) fn open_incident(state: &mut State, id: &IncidentId, node: &NodeCode) {
+    state.index.incidents_at.entry(node.clone()).or_default().insert(id.clone());
+    for above in lineage(state, node) {
+        state.index.incidents_within.entry(above).or_default().insert(id.clone());
+    }
+}
+
+/// An incident is not open any more.
+pub(super) fn close_incident(state: &mut State, id: &IncidentId, node: &NodeCode) {
+    let lineage = lineage(state, node);
+    remove_from(&mut state.index.incidents_at, core::iter::once(node), id);
+    remove_from(&mut state.index.incidents_within, lineage.iter(), id);
+}
+
+fn remove_from<'a>(
+    index: &mut BTreeMap<NodeCode, BTreeSet<IncidentId>>,
+    nodes: impl Iterator<Item = &'a NodeCode>,
+    id: &IncidentId,
+) {
+    for node in nodes {
+        let Some(open) = index.get_mut(node) else { continue };
+        open.remove(id);
+        if open.is_empty() {
+            index.remove(node);
+        }
+    }
+}
+
+fn lineage(state: &State, node: &NodeCode) -> Vec<NodeCode> {
+    roster::ancestors(state, node.as_str()).map(|node| node.code.clone()).collect()
+}
+
+/// The tree changed: where nodes stand, and which incidents are open within them.
+pub(super) fn rebuild_tree(state: &mut State) {
+    let nodes = state.charter().into_iter().flat_map(|charter| &charter.nodes);
+    state.index.nodes = nodes.enumerate().map(|(place, node)| (node.code.clone(), place)).collect();
+    state.index.incidents_at = BTreeMap::new();
+    state.index.incidents_within = BTreeMap::new();
+    let open = state.incidents.iter().filter(|(_, row)| row.closed.is_none());
+    let open: Vec<(IncidentId, NodeCode)> = open.map(|(id, row)| (id.clone(), row.node.clone())).collect();
+    for (id, node) in &open {
+        open_incident(state, id, node);
+    }
+}
+
 /// Rebuilds the index from the tables.
 pub fn rebuild(state: &mut State) {
     let mut index = Index::default();
-    if let Some(charter) = state.charter() {
-        index.nodes = charter.nodes.iter().enumerate().map(|(place, node)| (node.code.clone(), place)).collect();
-    }
     for (id, row) in state.incidents.iter() {
         index.add_incident(id, row);
     }
@@ -113,4 +157,5 @@ pub fn rebuild(state: &mut State) {
     }
     index.identities_by_age = state.identities.iter().map(|(number, row)| (row.recorded, *number)).collect();
     state.index = index;
+    rebuild_tree(state);
 }

@@ -27,7 +27,7 @@ pub(super) fn rearm_oversight(state: &mut State, key: &str, due: Instant) {
 
 pub(super) fn charter_activated(state: &mut State, moment: Moment, charter: &Charter) {
     state.core.charter = Some(charter.clone());
-    state.index.nodes = charter.nodes.iter().enumerate().map(|(place, node)| (node.code.clone(), place)).collect();
+    super::index::rebuild_tree(state);
     match charter.clocks.oversight_every {
         Some(_) if state.timers.contains(OVERSIGHT) => {}
         Some(every) => timers::set(state, OVERSIGHT.into(), moment.at + every, TimerPurpose::Oversight),

@@ -507,8 +507,10 @@ mod as_json {
 /// What can be found quickly. Follows from the tables; never stored.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    /// Incidents by the node they were opened for.
+    /// Open incidents by the node they were opened for.
     pub incidents_at: BTreeMap<NodeCode, BTreeSet<IncidentId>>,
+    /// Open incidents of a node and of all nodes below it, so that a search does not grow with the tree.
+    pub incidents_within: BTreeMap<NodeCode, BTreeSet<IncidentId>>,
     /// Incidents by any name.
     pub incident_names: BTreeMap<String, IncidentId>,
     /// Incidents by the larger one they belong to.

@@ -96,12 +96,9 @@ impl Deciding<'_> {
 
     /// The one who orders may state that the hazard is over, unless a measurement says that it is there.
     fn hazard_stated_over(&mut self, event: &Event) {
-        let here = self.state.incidents.iter().filter(|(_, row)| {
-            row.closed.is_none()
-                && row.hazard_cleared.is_none()
-                && roster::is_within(self.state, row.node.as_str(), event.node.as_str())
-        });
-        let unknown: Vec<IncidentId> = here.map(|(id, _)| id.clone()).collect();
+        let here = facts::open_within(self.state, &event.node);
+        let unknown = here.filter(|(_, row)| row.hazard_cleared.is_none());
+        let unknown: Vec<IncidentId> = unknown.map(|(id, _)| id.clone()).collect();
         for incident in unknown {
             let because = Because::new("M", "命令方确认隐患消除", "who orders it states that the hazard is over");
             self.record(Fact::HazardCleared { incident, cleared: true, because });
@@ -238,8 +235,7 @@ impl Deciding<'_> {
                 found.push(block("level", Some(key.scheme.as_str()), because));
             }
         }
-        let open = self.state.incidents.iter().filter(|(_, row)| row.closed.is_none() && within(&row.node));
-        for (id, row) in open {
+        for (id, row) in facts::open_within(self.state, node) {
             let over = row.hazard_cleared.unwrap_or(stated_over);
             if !over {
                 let because = Because::new(
