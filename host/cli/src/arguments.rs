@@ -454,7 +454,8 @@ pub(crate) struct Check {
 /// A load on a running host.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// The event to send again and again: one `CloudEvent` in JSON; each gets an identity of its own
+    /// The event to send again and again: one `CloudEvent` in JSON; each gets an identity of its own, and its number where
+    /// a text says `{number}` or, for the rest of a division, `{number%1000}`
     #[arg(long)]
     pub(crate) event: PathBuf,
     /// Events to send before anything is measured, for instance the warning that opens an incident

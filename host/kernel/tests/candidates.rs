@@ -1,5 +1,5 @@
-//! Which open incidents an event may mean: found by an index, and the same as by looking at every incident there is,
-//! whatever is opened, closed and moved in between.
+//! What the index says is what a look at everything says, whatever is opened, closed, moved and named in between: the open
+//! incidents that an event may mean, and the first free number behind a name.
 
 mod support;
 
@@ -95,7 +95,47 @@ fn found(state: &State, code: &str) -> Vec<IncidentId> {
     facts::candidates(state, code).into_iter().map(|view| view.id).collect()
 }
 
+/// Names that collide with one another's numbers.
+fn name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "a",
+        "a-2",
+        "a-3",
+        "a-2-2",
+        "a-02",
+        "b",
+        "b-2",
+        "i-000000003",
+        "i-000000003-2",
+        "-",
+        "a-",
+    ])
+    .prop_map(Into::into)
+}
+
 proptest! {
+    #[test]
+    fn the_number_behind_a_name_is_the_first_that_is_free(names in vec(name(), 1..30)) {
+        let mut district = District { state: State::default(), seq: 0, now: start() };
+        district.set_tree("990103");
+        for name in names {
+            let mut opened = district.open(STREET, 2);
+            if let Fact::IncidentOpened { name: own, .. } = &mut opened {
+                *own = name;
+            }
+            district.tell(vec![opened]);
+        }
+        let mut loaded = district.state.clone();
+        fold::rebuild_index(&mut loaded);
+        for index in [&district.state.index, &loaded.index] {
+            for name in index.incident_names.keys() {
+                let borne = |number: &u32| index.incident_names.contains_key(&format!("{name}-{number}"));
+                let free = (2..).find(|number| !borne(number)).expect("numbers are many");
+                prop_assert_eq!(index.name_numbers.get(name).copied().unwrap_or(2), free, "behind {}", name);
+            }
+        }
+    }
+
     #[test]
     fn what_the_index_finds_is_what_a_look_at_everything_finds(happenings in vec(happening(), 1..40)) {
         let mut district = District { state: State::default(), seq: 0, now: start() };

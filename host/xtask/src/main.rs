@@ -1,8 +1,9 @@
-//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `steadiness` and `contract-test`. Nothing
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `incidents`, `steadiness` and `contract-test`. Nothing
 //! here is shipped.
 
 mod contract_test;
 mod count;
+mod incidents;
 mod performance;
 mod steadiness;
 
@@ -29,13 +30,15 @@ fn main() -> ExitCode {
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
         ["performance"] => performance(),
+        ["incidents"] => incidents("100000"),
+        ["incidents", most] => incidents(most),
         ["steadiness"] => steadiness("10"),
         ["steadiness", minutes] => steadiness(minutes),
         ["contract-test"] => contract_test(false),
         ["contract-test", "--short"] => contract_test(true),
         _ => Err(anyhow::anyhow!(
             "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
-             `cargo xtask performance`, `cargo xtask steadiness [MINUTES]` or `cargo xtask contract-test [--short]`"
+             `cargo xtask performance`, `cargo xtask incidents [MOST]`, `cargo xtask steadiness [MINUTES]` or `cargo xtask contract-test [--short]`"
         )),
     };
     match done {
@@ -57,6 +60,14 @@ fn performance() -> anyhow::Result<()> {
     let (root, muster) = (root()?, built(&["--release"])?);
     packages(&root, &muster)?;
     performance::performance(&root, &muster)
+}
+
+/// Opens so many incidents on the release build, and measures beside them.
+fn incidents(most: &str) -> anyhow::Result<()> {
+    let most = most.parse().with_context(|| format!("`{most}` is no number of incidents"))?;
+    let (root, muster) = (root()?, built(&["--release"])?);
+    packages(&root, &muster)?;
+    incidents::incidents(&root, &muster, most)
 }
 
 /// Lets the release build bear too much.

@@ -4,6 +4,7 @@
 //! from the host beside it. It never judges what it measured.
 
 mod connection;
+mod pattern;
 mod spread;
 mod times;
 
@@ -13,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use connection::Connection;
+use pattern::Pattern;
 pub(crate) use spread::Spread;
 pub(crate) use times::Times;
 
@@ -28,7 +30,7 @@ pub(crate) struct Load {
     pub(crate) authorization: Option<String>,
     /// The paths that take events.
     pub(crate) spread: Spread,
-    /// The event; each one sent gets an identity of its own.
+    /// The event; each one sent gets an identity of its own, and its number where the event asks for it.
     pub(crate) event: Json,
     /// What begins every identity, so that no event of an earlier run is sent again.
     pub(crate) run: String,
@@ -90,7 +92,7 @@ impl Load {
     async fn sender(self, next: Arc<AtomicU64>, begun: Instant) -> anyhow::Result<Outcome> {
         let mut connection = Connection::open(&self.address, self.authorization.as_deref()).await?;
         let mut outcome = Outcome::default();
-        let Parts { before, after } = self.parts()?;
+        let pattern = Pattern::of(&self.event)?;
         let kind = if self.batch == 1 { "application/cloudevents+json" } else { "application/cloudevents-batch+json" };
         let mut body = Vec::new();
         loop {
@@ -104,9 +106,7 @@ impl Load {
                 if self.batch > 1 {
                     body.push(if number == first { b'[' } else { b',' });
                 }
-                body.extend_from_slice(before.as_bytes());
-                body.extend_from_slice(format!("{}-{number}", self.run).as_bytes());
-                body.extend_from_slice(after.as_bytes());
+                pattern.write(&self.run, number, &mut body);
             }
             if self.batch > 1 {
                 body.push(b']');
@@ -130,23 +130,6 @@ impl Load {
             outcome.taken += sent - refused.min(sent);
         }
     }
-
-    /// The event as text, before and after its identity.
-    fn parts(&self) -> anyhow::Result<Parts> {
-        const MARK: &str = "\u{1}identity\u{1}";
-        let mut event = self.event.clone();
-        event["id"] = json!(MARK);
-        let text = event.to_string();
-        let mark = json!(MARK).to_string();
-        let mark = mark.trim_matches('"');
-        let (before, after) = text.split_once(mark).context("the event is not a JSON object")?;
-        Ok(Parts { before: before.to_owned(), after: after.to_owned() })
-    }
-}
-
-struct Parts {
-    before: String,
-    after: String,
 }
 
 /// Processor time that a process has used so far, from Linux's `/proc`. `None` where there is none.

@@ -83,7 +83,7 @@ pub(super) fn hazard(state: &mut State, incident: &IncidentId, cleared: bool) {
 pub(super) fn named(state: &mut State, incident: &IncidentId, name: &str) {
     if let Some(row) = state.incidents.change(incident) {
         row.names.push(name.to_string());
-        state.index.incident_names.insert(name.to_string(), incident.clone());
+        state.index.add_name(name, incident);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What can be found quickly: follows from the tables, is rebuilt when they are loaded.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::measure::is_over;
@@ -10,13 +12,40 @@ use crate::{IncidentId, MeasureId, MeasureStatus, NodeCode, ReportId, TaskId};
 
 impl Index {
     pub(super) fn add_incident(&mut self, id: &IncidentId, row: &Incident) {
-        self.incident_names.insert(id.as_str().into(), id.clone());
+        self.add_name(id.as_str(), id);
         for name in core::iter::once(&row.name).chain(&row.names) {
-            self.incident_names.insert(name.clone(), id.clone());
+            self.add_name(name, id);
         }
         if let Some(parent) = &row.parent {
             self.children.entry(parent.clone()).or_default().insert(id.clone());
         }
+    }
+
+    /// An incident bears a name. Names are never given back, so the numbers that are taken only grow.
+    pub(super) fn add_name(&mut self, name: &str, id: &IncidentId) {
+        self.incident_names.insert(name.into(), id.clone());
+        self.count_up(name);
+        if let Some((named, _)) = name.rsplit_once('-')
+            && self.incident_names.contains_key(named)
+        {
+            self.count_up(named);
+        }
+    }
+
+    fn count_up(&mut self, name: &str) {
+        let first = self.free_number(name);
+        let mut number = first;
+        while self.incident_names.contains_key(&numbered(name, number)) {
+            number = number.saturating_add(1);
+        }
+        if number > first {
+            self.name_numbers.insert(name.into(), number);
+        }
+    }
+
+    /// The least number from 2 that no `NAME-NUMBER` bears, for a name that is borne.
+    pub(crate) fn free_number(&self, name: &str) -> u32 {
+        self.name_numbers.get(name).copied().unwrap_or(2)
     }
 
     pub(super) fn add_measure(&mut self, id: &MeasureId, row: &MeasureState) {
@@ -62,6 +91,11 @@ impl Index {
             open.remove(&row.duty.key);
         }
     }
+}
+
+/// A name that is taken, with a number behind it.
+pub(crate) fn numbered(name: &str, number: u32) -> String {
+    format!("{name}-{number}")
 }
 
 /// An incident is open at a node, and thereby within each node above it.

@@ -19,6 +19,7 @@ use crate::state::{Identity, State, identity_of};
 use crate::{Digest, FindingStatus, Instant};
 
 pub use callout::ladder as callout_ladder;
+pub(crate) use index::numbered;
 pub use index::rebuild as rebuild_index;
 pub(crate) use policy::is_failing;
 

@@ -513,6 +513,8 @@ pub struct Index {
     pub incidents_within: BTreeMap<NodeCode, BTreeSet<IncidentId>>,
     /// Incidents by any name.
     pub incident_names: BTreeMap<String, IncidentId>,
+    /// By name, the least number from 2 that no `NAME-NUMBER` bears yet, where it is above 2.
+    pub name_numbers: BTreeMap<String, u32>,
     /// Incidents by the larger one they belong to.
     pub children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
     /// Call-outs that are not released, by incident.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::Deciding;
 use super::event_kind::EventKind;
 use crate::act::{Because, Warning};
+use crate::fold::numbered;
 use crate::record::{Fact, WarningChange};
 use crate::role::triage::{Answer, NewIncident, NewWatch, Placement, Question};
 use crate::state::identity_of;
@@ -125,18 +126,10 @@ impl Deciding<'_> {
 
     /// The wished name, or the first of `name-2`, `name-3`… that no incident bears.
     fn unused_name(&self, wished: String) -> String {
-        let names = &self.state.index.incident_names;
-        if !names.contains_key(&wished) {
+        if !self.state.index.incident_names.contains_key(&wished) {
             return wished;
         }
-        let mut number = 2_u32;
-        loop {
-            let name = format!("{wished}-{number}");
-            if !names.contains_key(&name) {
-                return name;
-            }
-            number += 1;
-        }
+        numbered(&wished, self.state.index.free_number(&wished))
     }
 
     fn open_watch(&mut self, new: NewWatch, because: &Because) -> WatchId {
