@@ -40,6 +40,8 @@ pub(crate) struct District {
     pub(crate) policies: PolicySet,
     /// How often the fallback answered since the start, by role.
     pub(crate) fallbacks: BTreeMap<Role, u64>,
+    /// How often in a row, by role, the fallback has answered now.
+    pub(crate) in_a_row: BTreeMap<Role, u64>,
     /// Why a policy that is bound could not be loaded.
     pub(crate) unloaded: BTreeMap<(Role, Binding), String>,
     /// The program of the activation that is being decided on.
@@ -70,8 +72,15 @@ pub fn is_exercise(district: &DistrictId) -> bool {
 
 impl District {
     pub(crate) fn new(id: DistrictId, state: State, policies: PolicySet) -> Self {
-        let (fallbacks, unloaded) = (BTreeMap::new(), BTreeMap::new());
-        Self { id, state: Arc::new(state), policies, fallbacks, unloaded, incoming: None }
+        Self {
+            id,
+            state: Arc::new(state),
+            policies,
+            fallbacks: BTreeMap::new(),
+            in_a_row: BTreeMap::new(),
+            unloaded: BTreeMap::new(),
+            incoming: None,
+        }
     }
 
     /// Decides on an event that arrived at this instant: first the timers that fell due before it, then the event.
@@ -174,21 +183,33 @@ impl District {
         self.unloaded.retain(|place, _| bound.contains(place) && !loaded.contains(place));
     }
 
-    /// Tells the operator what the policies logged and where the fallback answered.
+    /// Tells the operator what the policies logged and where the fallback answered: at the first time in a row, the second,
+    /// the fourth, the eighth… A role without a policy must not fill the log in a storm; each time is in its entry.
     fn note(&mut self, step: &Step) {
         for (role, LogLine { severity, message }) in &step.log {
             tracing::debug!(target: "muster::policy", district = %self.id, %role, %severity, message);
         }
+        let failed = |role: Role| {
+            let of_role = |fact: &Fact| matches!(fact, Fact::PolicyFailed { role: failed, .. } if *failed == role);
+            step.entry.facts.iter().any(of_role)
+        };
+        for call in step.entry.calls.iter().filter(|call| !failed(call.role)) {
+            self.in_a_row.remove(&call.role);
+        }
         for fact in &step.entry.facts {
-            if let Fact::PolicyFailed { role, failure, .. } = fact {
-                *self.fallbacks.entry(*role).or_default() += 1;
-                let detail = step.entry.calls.iter().rev().find(|call| call.role == *role);
-                let detail = detail.and_then(|call| call.detail.as_deref()).unwrap_or_default();
-                tracing::warn!(
-                    target: "muster::policy", district = %self.id, seq = step.entry.seq, %role, ?failure, detail,
-                    "a policy failed; the fallback answered"
-                );
+            let Fact::PolicyFailed { role, failure, .. } = fact else { continue };
+            *self.fallbacks.entry(*role).or_default() += 1;
+            let in_a_row = self.in_a_row.entry(*role).or_default();
+            *in_a_row += 1;
+            if !in_a_row.is_power_of_two() {
+                continue;
             }
+            let detail = step.entry.calls.iter().rev().find(|call| call.role == *role);
+            let detail = detail.and_then(|call| call.detail.as_deref()).unwrap_or_default();
+            tracing::warn!(
+                target: "muster::policy", district = %self.id, seq = step.entry.seq, %role, ?failure, detail,
+                in_a_row = *in_a_row, "a policy failed; the fallback answered"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use muster_kernel::Digest;
 use muster_kernel::settings::Settings;
 use wasmtime::component::Linker;
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures};
 
 use crate::abi::v1::{self, Shelf};
 use crate::context::Context;
@@ -25,6 +25,18 @@ const TICK: Duration = Duration::from_millis(1);
 const INSTANCES: u32 = 128;
 /// Guest memory that stays resident between calls: more than any small guest uses.
 const KEEP_RESIDENT: usize = 1 << 20;
+
+/// What a policy may be made of: WebAssembly 2.0 in components, constants that are sums, and calls that leave no frame.
+///
+/// What is not named here is no way in, whatever a later engine takes by default. It is not enough that this host is built
+/// without garbage collection: an engine that still reads its instructions compiles a test of a function's type into a call
+/// of what was left out, and that call ends the process (RUSTSEC-2026-0570).
+const FEATURES: WasmFeatures = WasmFeatures::WASM2
+    // Types of references that the collector would own; the engine says so of itself when it is built without one.
+    .difference(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::COMPONENT_MODEL)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::TAIL_CALL);
 
 /// Settings in the contract's form that some policy set still uses, by the digest of their bytes.
 type Shelves = BTreeMap<Digest, Weak<Shelf>>;
@@ -126,11 +138,8 @@ fn config(limits: &Limits, instances: u32) -> Config {
         // A policy is compiled while others decide: one core is enough for it, and leaves them the rest.
         .parallel_compilation(false)
         .cranelift_nan_canonicalization(true)
-        .wasm_relaxed_simd(false)
-        // What no policy needs is no way in. Threads, garbage collection and exceptions are not even compiled in.
-        .wasm_memory64(false)
-        .wasm_multi_memory(false)
-        .wasm_wide_arithmetic(false)
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(FEATURES, true)
         .memory_init_cow(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, instances)));
     config

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use muster_access::{Action, Words};
 use muster_kernel::record::{Cause, Entry};
+use muster_kernel::state::Incident;
 use muster_kernel::{FindingId, IncidentId, facts};
 use muster_runtime::{Committed, Host};
 use serde::Deserialize;
@@ -48,12 +49,15 @@ pub(crate) struct Incidents {
 }
 
 impl Incidents {
+    /// What can be told without building a row. The district waits while its rows are looked through.
+    fn may_want(&self, row: &Incident) -> bool {
+        self.status.as_deref().is_none_or(|status| row.closed.is_none() == (status == "open"))
+            && self.stage.as_deref().is_none_or(|stage| row.stage.as_str() == stage)
+            && self.hazard.as_deref().is_none_or(|hazard| row.hazard.as_str() == hazard)
+    }
+
     fn wants(&self, row: &Json_) -> bool {
-        let open = self.status.as_deref().is_none_or(|status| row["closed"].is_null() == (status == "open"));
-        open && is(self.level.as_deref(), &row["level"]["in_force"])
-            && is(self.stage.as_deref(), &row["stage"])
-            && is(self.mode.as_deref(), &row["mode"])
-            && is(self.hazard.as_deref(), &row["hazard"])
+        is(self.level.as_deref(), &row["level"]["in_force"]) && is(self.mode.as_deref(), &row["mode"])
     }
 }
 
@@ -80,10 +84,10 @@ pub(crate) async fn incidents(
     let reach = caller.in_district(&host, Action::ReadIncidents, &district, wanted.node.as_deref()).await?;
     let limit = wanted.limit.unwrap_or(PAGE);
     let ask = move |state: &muster_kernel::State| {
-        let after = wanted.from.as_deref().map(IncidentId::from);
+        let after = wanted.from.as_deref().map(IncidentId::from).unwrap_or_default();
         let part = Part::new(state, wanted.node.as_deref(), reach);
-        let rows = state.incidents.iter().filter(|(_, row)| part.holds(state, &row.node));
-        let rows = rows.filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
+        let rows = state.incidents.range_from(&after).filter(|(id, _)| **id != after);
+        let rows = rows.filter(|(_, row)| wanted.may_want(row) && part.holds(state, &row.node));
         let rows = rows.map(|(id, row)| views::brief(state, id, row)).filter(|row| wanted.wants(row));
         rows.take(limit + 1).collect::<Vec<_>>()
     };

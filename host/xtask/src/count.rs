@@ -1,5 +1,6 @@
 //! Instructions of the hot path, counted by callgrind and compared with what is checked in: a guard against slow
-//! growth that works on a noisy machine. It never measures seconds.
+//! growth that works on a noisy machine. It counts the development build, which the tests have built already. It never
+//! measures seconds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +23,7 @@ const BENCHES: [(&str, &str); 1] = [("muster-sandbox", "call")];
 pub(crate) fn count(root: &Path, update: bool) -> anyhow::Result<()> {
     let mut counted = BTreeMap::new();
     for (package, bench) in BENCHES {
-        counted.extend(instructions(root, &built(root, package, bench)?)?);
+        counted.extend(instructions(root, &built(root, package, bench, Profile::Development)?)?);
     }
     ensure!(!counted.is_empty(), "no bench counted anything");
     let place = root.join(KEPT);
@@ -33,11 +34,25 @@ pub(crate) fn count(root: &Path, update: bool) -> anyhow::Result<()> {
     compare(&parsed(&kept)?, &counted)
 }
 
+/// How a bench is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As the tests are: to count.
+    Development,
+    /// As a host is: to time.
+    Release,
+}
+
 /// The bench's executable.
-pub(crate) fn built(root: &Path, package: &str, bench: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(root: &Path, package: &str, bench: &str, profile: Profile) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.current_dir(root).args(["bench", "--package", package, "--bench", bench, "--no-run"]);
+    build.current_dir(root);
+    match profile {
+        // The whole workspace's features, so that nothing is built twice.
+        Profile::Development => build.args(["build", "--workspace", "--bench", bench]),
+        Profile::Release => build.args(["bench", "--package", package, "--bench", bench, "--no-run"]),
+    };
     build.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
     let output = build.output()?;
     ensure!(output.status.success(), "the bench `{bench}` of {package} does not build");

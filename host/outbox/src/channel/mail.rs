@@ -30,6 +30,14 @@ pub(super) struct Mail {
     addresses: AddressPolicy,
 }
 
+/// Text whose only control characters are line ends and tabs. Texts come from events, and a lone carriage return or line
+/// feed in a letter could pass for the end of it, with commands behind (RUSTSEC-2026-0561); SMTP's own line ends are put in
+/// by the transport.
+fn lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.chars().map(|letter| if letter.is_control() && !matches!(letter, '\n' | '\t') { ' ' } else { letter }).collect()
+}
+
 impl Mail {
     /// A mail channel; the field and the reason when an address is none.
     pub(super) fn new(
@@ -39,8 +47,11 @@ impl Mail {
         addresses: AddressPolicy,
     ) -> Result<Self, (&'static str, String)> {
         let mailbox = |field: &'static str, text: &String| {
-            let reason = |error| (field, format!("holds `{text}`, which is no mail address ({error})"));
-            text.parse::<Mailbox>().map_err(reason)
+            let reason = |error: &str| (field, format!("holds `{text}`, which is no mail address ({error})"));
+            if text.chars().any(char::is_control) {
+                return Err(reason("an address has no line breaks or other control characters"));
+            }
+            text.parse::<Mailbox>().map_err(|error| reason(&error.to_string()))
         };
         let credentials = settings.user.clone().zip(password);
         Ok(Self {
@@ -102,7 +113,7 @@ impl Mail {
         let seconds = u64::try_from(now.as_millis().div_euclid(1_000)).unwrap_or_default();
         let mut builder = lettre::Message::builder()
             .from(self.from.clone())
-            .subject(message.subject.clone())
+            .subject(lines(&message.subject).replace('\n', " "))
             .date(UNIX_EPOCH + Duration::from_secs(seconds))
             .message_id(Some(format!("<{}@{}>", message.id, self.from.email.domain())));
         for mailbox in &self.to {
@@ -111,7 +122,7 @@ impl Mail {
         if message.urgency == Urgency::LifeSafety {
             builder = builder.raw_header(priority());
         }
-        builder.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(message.text.clone()))
+        builder.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(lines(&message.text)))
     }
 
     fn failure(&self, error: &lettre::transport::smtp::Error) -> Outcome {

@@ -231,6 +231,24 @@ pub(super) fn guests() -> Vec<Hostile> {
             "makes structures for a garbage collector",
         ),
         component(
+            "subtype_test",
+            RefusedAtCompile("gc"),
+            || {
+                fields(
+                    "(type $wide (sub (func))) (type $narrow (sub $wide (func)))
+                     (elem declare func $f) (func $f (type $narrow)) (start $tests)
+                     (func $tests (drop (ref.test (ref $wide) (ref.func $f))))",
+                )
+            },
+            "tests a function's type as only a garbage collector's types need it, which ended the whole process",
+        ),
+        component(
+            "typed_references",
+            RefusedAtCompile("function references"),
+            || fields("(type $t (func)) (func (param (ref null $t)) (call_ref $t (local.get 0)))"),
+            "calls through references with types",
+        ),
+        component(
             "tail_calls",
             Harmless,
             || {

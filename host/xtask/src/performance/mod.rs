@@ -173,7 +173,7 @@ fn districts(root: &Path, muster: &Path, place: &Path, page: &mut String) -> any
 
 /// What one call of each reference policy takes.
 fn calls(root: &Path, page: &mut String) -> anyhow::Result<()> {
-    let bench = crate::count::built(root, "muster-sandbox", "call")?;
+    let bench = crate::count::built(root, "muster-sandbox", "call", crate::count::Profile::Release)?;
     let output = Command::new(bench).current_dir(root.join("host/sandbox")).arg("--bench").output()?;
     ensure!(output.status.success(), "the bench of calls fails: {}", String::from_utf8_lossy(&output.stderr));
     writeln!(page, "\n## One call of a reference policy\n")?;
