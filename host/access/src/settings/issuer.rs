@@ -76,7 +76,7 @@ pub struct IssuerSettings {
     #[serde(default = "sixty")]
     #[schemars(range(min = 1, max = 1_440))]
     pub fresh_minutes: u32,
-    /// Hours that they still count while the issuer cannot be reached: 0 to 720.
+    /// Hours that fetched keys still count while the issuer cannot be reached: 0 to 720.
     #[serde(default = "day")]
     #[schemars(range(min = 0, max = 720))]
     pub stale_hours: u32,

@@ -79,7 +79,7 @@ pub struct GuessingSettings {
     /// Failures in a row that are let pass: 1 to 1,000.
     #[schemars(range(min = 1, max = 1_000))]
     pub failures: u32,
-    /// Seconds after which one more is: 1 to 3,600.
+    /// Seconds after which one more is let pass: 1 to 3,600.
     #[schemars(range(min = 1, max = 3_600))]
     pub refill_seconds: u32,
     /// Addresses, and likewise tokens, that are remembered: 100 to 1,000,000.

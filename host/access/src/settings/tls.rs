@@ -47,7 +47,7 @@ pub struct TlsSettings {
     /// PEM: lists of revoked client certificates.
     #[serde(default)]
     pub client_revocations: Vec<PathBuf>,
-    /// Whether callers must show one.
+    /// Whether callers must show a certificate.
     #[serde(default)]
     pub client_certificates: ClientCertificates,
 }

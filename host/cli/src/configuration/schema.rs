@@ -25,11 +25,15 @@ pub(crate) fn schema() -> String {
     format!("{:#}\n", schema.to_value())
 }
 
-/// TOML has no null, a set may be written with a value twice, and how wide a number is in memory says nothing to a person.
+/// TOML has no null, a set may be written with a value twice; and how wide a number is in memory, or where a line of the
+/// source ends, says nothing to a person.
 fn as_toml(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     let is_null = |value: &Json| value.is_null() || value.get("type").is_some_and(|kind| kind == "null");
     object.shift_remove("uniqueItems");
+    if let Some(Json::String(said)) = object.get_mut("description") {
+        *said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     if object.get("default").is_some_and(Json::is_null) {
         object.shift_remove("default");
     }

@@ -23,13 +23,13 @@ const PARTY: &str = "^((post|department):[^/]+/.+|team:.+)$";
 pub struct Settings {
     /// Classes of addresses that may be called besides public ones: `private`, `loopback`, `link_local`.
     pub allow_addresses: Vec<AddressClass>,
-    /// Limits.
+    /// How much waits in memory, how often is tried, when is given up.
     pub limits: LimitSettings,
-    /// Timeouts.
+    /// How long one attempt may take.
     pub timeouts: TimeoutSettings,
     /// Texts, where the built-in ones do not do.
     pub template: TemplateSettings,
-    /// Recipients.
+    /// Who can be told, and by which ways.
     pub recipient: Vec<RecipientSettings>,
     /// Who hears of what.
     pub subscription: Vec<SubscriptionSettings>,
