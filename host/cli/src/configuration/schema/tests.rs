@@ -122,7 +122,8 @@ fn documented() -> Vec<(String, String)> {
             continue;
         }
         let name = path.display().to_string();
-        if !name.ends_with(".md") || OTHER_FILES.iter().any(|other| name.ends_with(other)) {
+        let is_document = path.extension().is_some_and(|kind| kind == "md");
+        if !is_document || OTHER_FILES.iter().any(|other| name.ends_with(other)) {
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("text");

@@ -142,7 +142,7 @@ fn what_goes_across_fields_only_the_reader_can_refuse() {
         ("a number with a point is whole to a schema when nothing follows the point", "shards = 1.0\n".to_owned()),
         (
             "an issuer stands once, with a prefix of its own",
-            format!("{0}keys = \"file:k\"\n{0}keys = \"file:l\"\n", ISSUER),
+            format!("{ISSUER}keys = \"file:k\"\n{ISSUER}keys = \"file:l\"\n"),
         ),
         ("a role of the host has no place", binding("role = \"operator\", district = \"a\"")),
         ("a role of a district has one", binding("role = \"reporter\"")),
