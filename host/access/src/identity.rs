@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use muster_kernel::{DistrictId, NodeCode, Tier};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::token::TokenId;
@@ -19,6 +20,13 @@ pub(crate) const EXERCISE_SUFFIX: &str = ".exercise";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Subject(String);
+
+/// What a subject may look like, for the schema: seen as a whole, and no space at either end.
+pub(crate) const SUBJECT: &str = concat!(
+    r"^[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]",
+    r"([^\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*",
+    r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff])?$",
+);
 
 /// Why a text names nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,23 +83,32 @@ impl<'de> Deserialize<'de> for Subject {
 }
 
 /// A role, and where it is held.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The role.
     pub role: AccessRole,
     /// The district; absent for roles of the host, and only for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^(?!.*\.exercise$)"))]
     pub district: Option<DistrictId>,
     /// The node that is its own. Without one it reaches only what its role has in the whole district.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub node: Option<NodeCode>,
     /// Narrows it to nodes of this tier and lower ones: the streets under a district, but not the district.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "tiers")]
     pub tier: Option<Tier>,
     /// Held in the district's drills instead of in the district.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exercise: bool,
+}
+
+/// For the schema: the kernel's own words.
+fn tiers(_: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = Tier::ALL.iter().map(|tier| tier.as_str()).collect();
+    json_schema!({"type": "string", "enum": words})
 }
 
 /// Why a binding cannot be.
@@ -148,10 +165,11 @@ impl Binding {
 }
 
 /// A post (岗位) of a node: what acts. Persons hold posts for a time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Post {
     /// The node.
+    #[schemars(with = "String")]
     pub node: NodeCode,
     /// The post's name, for instance `duty_leader`.
     pub name: String,

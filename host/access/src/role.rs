@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A role (角色). Posts hold roles, and persons hold posts for a time.
 ///
 /// Not to be mixed up with [`muster_kernel::Role`], which is what a policy answers for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(description = "A role names a kind of work; what it allows stands in docs/access.md.")]
 pub enum AccessRole {
     /// Sees everything that is published, after the district's delay, and nothing else.
     PublicReader,

@@ -1,8 +1,10 @@
 //! Secrets: named by where they lie, never written into settings, never printed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -126,6 +128,20 @@ impl fmt::Display for SecretReference {
             Self::File(path) => write!(formatter, "file:{}", path.display()),
             Self::Variable(name) => write!(formatter, "env:{name}"),
         }
+    }
+}
+
+impl JsonSchema for SecretReference {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretReference".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Where a secret lies: `file:PATH` or `env:NAME`; never the secret itself.",
+            "type": "string",
+            "pattern": "^(file:.+|env:[^=]+)$",
+        })
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Status,
     /// Print the contract of the HTTP interface: `OpenAPI` 3.1
     Openapi,
+    /// Print what may stand in `muster.toml`, for editors: JSON Schema, draft 7
+    Schema,
     /// Which policies answer, who signed for them, what was attempted; and changes to them
     #[command(subcommand)]
     Policy(Policy),

@@ -72,6 +72,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => commands::query::explain(&client, &explain, output),
         Command::Status => commands::query::status(&client, output),
         Command::Openapi => Ok(commands::openapi()),
+        Command::Schema => Ok(commands::schema()),
         Command::Policy(policy) => commands::policy::run(&client, &policy, output),
         Command::Outbox(outbox) => commands::outbox::run(&client, &outbox, output),
         Command::Journal(journal) => commands::journal::run(journal),

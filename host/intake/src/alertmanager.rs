@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use muster_kernel::value::Attribute;
 use muster_kernel::{Event, Instant, NodeCode, Value};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,6 +17,7 @@ use crate::flat::{TEXT_BYTES_MAX, not_json};
 use crate::kind;
 use crate::place::Places;
 use crate::refusal::{Place, Reason, Refusal, quote};
+use crate::schema::Word;
 use crate::settings::{Check, ExerciseRule, SettingsError, SourceSettings};
 
 /// Bytes of one webhook call.
@@ -30,10 +32,11 @@ const VERSION: &str = "4";
 const RESOLVED: &str = "alert_resolved";
 
 /// `[intake.NAME.alertmanager]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertmanagerSettings {
     /// The signal's `kind` where the label does not say it.
+    #[schemars(with = "Word")]
     pub kind: String,
     /// The label with the signal's `kind`.
     pub kind_label: Option<String>,
@@ -44,8 +47,10 @@ pub struct AlertmanagerSettings {
     /// The list in `geocodes` that the code belongs to; without it the code is a node.
     pub place_list: Option<String>,
     /// The label with how bad it is.
+    #[schemars(with = "Word")]
     pub severity_label: String,
     /// From its words to the district's own, for instance `critical` to `severe`.
+    #[schemars(with = "BTreeMap<String, Word>")]
     pub severities: BTreeMap<String, String>,
 }
 

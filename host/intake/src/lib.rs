@@ -18,6 +18,7 @@ mod earlier;
 mod place;
 mod refusal;
 mod registry;
+mod schema;
 mod settings;
 
 pub use adapter::{Adapter, Item, Moment};

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use muster_kernel::value::{Attribute, find};
 use muster_kernel::{Digest, Event, Instant, NodeCode, Value};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::kind;
 use crate::place::Places;
 use crate::refusal::{Reason, Refusal, quote};
+use crate::schema::Word;
 use crate::settings::{Check, SettingsError};
 
 /// The identity that is the whole object.
@@ -18,30 +20,35 @@ const WHOLE: &str = "*";
 const ID_BYTES_MAX: usize = 512;
 
 /// What the objects of a source say.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     /// The signal's `kind`, as the triage settings know it.
+    #[schemars(with = "Word")]
     pub kind: String,
     /// The signal's hazard.
+    #[schemars(with = "Option<Word>")]
     pub hazard: Option<String>,
     /// The fields that tell one object from every other of the source: the same values are the same event. `["*"]` is the
     /// whole object, byte for byte.
+    #[schemars(with = "Vec<Word>", length(min = 1))]
     pub id: Vec<String>,
     /// The field that says when; without it the time of arrival counts.
+    #[schemars(with = "Option<Word>")]
     pub time: Option<String>,
     /// How a number in `time` counts.
     #[serde(default)]
     pub time_unit: TimeUnit,
-    /// Where.
+    /// Where: `node`, or `field` and perhaps `list`.
     pub place: PlaceRule,
     /// The signal's values by their names.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = {"not": {"enum": OWN}}))]
     pub fields: BTreeMap<String, Field>,
 }
 
 /// How a number counts time from 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeUnit {
     /// A number is refused; only RFC 3339 text is taken.
@@ -54,7 +61,7 @@ pub enum TimeUnit {
 }
 
 /// Where a signal belongs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceRule {
     /// Always this node.
@@ -66,10 +73,11 @@ pub struct PlaceRule {
 }
 
 /// A value of a signal.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// The field it comes from, dotted.
+    #[schemars(with = "Word")]
     pub field: String,
     /// Its unit, for people and for conversions: `cm`, `mm/h`.
     pub unit: Option<String>,

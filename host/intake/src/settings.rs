@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 
 use muster_kernel::Colour;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::cap::CapSettings;
 use crate::mapping::Mapping;
+use crate::schema::{ColourPlace, ColourWord, Word};
 
 /// Bytes of a name, code or word in the settings.
 pub(crate) const WORD_BYTES_MAX: usize = 256;
 
 /// The languages that a source may speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `CloudEvents` 1.0 in JSON. The host reads them itself.
@@ -49,7 +51,7 @@ impl Format {
 }
 
 /// What happens to what the sender calls a drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExerciseRule {
     /// It goes to the exercise district.
@@ -62,32 +64,38 @@ pub enum ExerciseRule {
 }
 
 /// `[intake.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
     /// What it speaks.
     pub format: Format,
     /// Who speaks, as the kernel knows it: the events' `source`. Powers are given by it, so it never comes from the
-    /// message.
+    /// message. Required, but for `CloudEvents`, which bring their own.
     #[serde(default)]
     pub source: String,
     /// The district that its events go to. Without it each goes to the district whose tree knows its place.
+    #[schemars(with = "Option<Word>")]
     pub district: Option<String>,
     /// The node of what names no place that is known. Without it such a message is refused.
+    #[schemars(with = "Option<Word>")]
     pub default_node: Option<String>,
     /// The hazard of what names none that is known. Without it such a message is refused.
+    #[schemars(with = "Option<Word>")]
     pub default_hazard: Option<String>,
     /// What happens to drills.
     #[serde(default)]
     pub exercise: ExerciseRule,
     /// From a list of codes and a code to a node. The code `*` with the node `=` takes every code of the list as a node.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Word, BTreeMap<Word, Word>>")]
     pub geocodes: BTreeMap<String, BTreeMap<String, String>>,
     /// From `LIST:CODE`, a code, or the words of an event, to a hazard.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Word, Word>")]
     pub hazards: BTreeMap<String, String>,
     /// From `severity:WORD`, `parameter:NAME:VALUE` or `eventCode:NAME:VALUE` to a colour.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<ColourPlace, ColourWord>")]
     pub colours: BTreeMap<String, Colour>,
     /// Only for CAP.
     pub cap: Option<CapSettings>,

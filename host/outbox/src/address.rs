@@ -4,10 +4,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of place an address is, after the special-purpose registries of RFC 6890.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressClass {
     /// Anywhere on the public network.
@@ -19,6 +20,8 @@ pub enum AddressClass {
     /// This link, and with it the metadata services of clouds (RFC 3927, RFC 4291).
     LinkLocal,
     /// Nowhere that a message can go: unspecified, multicast, broadcast, reserved, documentation, benchmarks.
+    // Settings cannot allow it, so their schema does not know it.
+    #[schemars(skip)]
     Special,
 }
 

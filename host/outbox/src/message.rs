@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use muster_kernel::{DistrictId, Instant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! names {
@@ -41,7 +42,7 @@ names! {
 }
 
 /// The language in which a recipient is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Language {
     /// 中文
     #[serde(rename = "zh")]

@@ -1,6 +1,8 @@
 //! Who hears of what, and the message that comes of it. Never delivers; never looks at anything but the fact and the
 //! view that is given.
 
+use std::collections::BTreeSet;
+
 use muster_kernel::act::Party;
 use muster_kernel::record::{Entry, Fact};
 use muster_kernel::{DistrictId, NodeCode};
@@ -19,6 +21,16 @@ impl FactPattern {
     pub fn parse(text: &str) -> Option<Self> {
         let pattern = Self(text.into());
         Fact::KINDS.iter().any(|kind| pattern.matches(kind)).then_some(pattern)
+    }
+
+    /// The text of every pattern that matches a kind, the widest first.
+    pub(crate) fn all() -> impl Iterator<Item = String> {
+        let families: BTreeSet<String> = Fact::KINDS
+            .iter()
+            .flat_map(|kind| kind.match_indices('.').map(|(dot, _)| format!("{}*", &kind[..=dot])))
+            .collect();
+        let kinds = Fact::KINDS.iter().map(|kind| (*kind).to_owned());
+        std::iter::once("*".to_owned()).chain(families).chain(kinds)
     }
 
     /// Whether a kind matches.

@@ -27,6 +27,10 @@ fn message() -> Message {
 }
 
 fn send(allow: &str, port: u16, host: &str, encryption: &str) -> Outcome {
+    send_this(&message(), allow, port, host, encryption)
+}
+
+fn send_this(message: &Message, allow: &str, port: u16, host: &str, encryption: &str) -> Outcome {
     let plan = plan(&format!(
         "allow_addresses = [{allow}]\n\
          timeouts = {{ connect_milliseconds = 1_000, read_milliseconds = 2_000, total_milliseconds = 5_000 }}\n\
@@ -37,7 +41,7 @@ fn send(allow: &str, port: u16, host: &str, encryption: &str) -> Outcome {
     ));
     let channels = Channels::build(&plan, &SystemSecrets).expect("channels");
     let way = channels.get(&"desk".into(), &"way".into()).expect("the channel");
-    way.send(Parcel { message: &message(), now: at(0) })
+    way.send(Parcel { message, now: at(0) })
 }
 
 fn said(outcome: Outcome, port: u16) -> String {
@@ -116,6 +120,23 @@ fn a_letter_carries_its_identity() {
     .
     QUIT
     "#);
+}
+
+/// A server that takes a lone carriage return for the end of a line must not hear commands that stand in an event's text.
+#[test]
+fn a_text_cannot_end_the_letter_and_begin_another() {
+    let (port, heard) = scripted(None);
+    let smuggled = Message {
+        subject: "call\r\nBcc: all@example.org".into(),
+        text: "flood\r.\rMAIL FROM:<forged@example.org>\r\n.\r\nQUIT\n\u{0}end".into(),
+        ..message()
+    };
+    assert_eq!(send_this(&smuggled, "\"loopback\"", port, "127.0.0.1", "none"), Outcome::Delivered);
+    let heard = heard.recv().expect("a conversation");
+    assert!(!heard.contains(['\r', '\0']), "{heard:?}");
+    let (_, letter) = heard.split_once("\n\n").expect("a head and a body");
+    insta::assert_snapshot!(letter, @"");
+    assert!(!heard.contains("\nBcc"), "{heard}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use muster_kernel::Milliseconds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{SettingsError, bounded, checked, seconds, wrong};
@@ -19,6 +20,9 @@ pub enum KeysFrom {
     /// An address; `http:` only on the machine itself.
     Address(String),
 }
+
+/// The same as a pattern, for the schema.
+const KEYS_FROM: &str = r"^(file:.+|https://.+|http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]*)?([/?#].*)?)$";
 
 impl<'de> Deserialize<'de> for KeysFrom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -43,17 +47,21 @@ impl<'de> Deserialize<'de> for KeysFrom {
 }
 
 /// `[[access.oidc]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
     /// `iss`, to the letter.
+    #[schemars(length(min = 1))]
     pub issuer: String,
     /// Names of this host in `aud`; at least one.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
     pub audience: Vec<String>,
-    /// Where its key set lies.
+    /// Where its key set lies: `file:PATH`, or an https address; http only on the machine itself.
+    #[schemars(with = "String", regex(pattern = KEYS_FROM))]
     pub keys: KeysFrom,
     /// How far clocks may differ, in seconds: 0 to 300.
     #[serde(default = "sixty")]
+    #[schemars(range(min = 0, max = 300))]
     pub skew_seconds: u32,
     /// The claim that names the subject.
     #[serde(default = "sub")]
@@ -66,12 +74,15 @@ pub struct IssuerSettings {
     pub subject_prefix: String,
     /// Minutes after which keys are fetched anew: 1 to 1,440.
     #[serde(default = "sixty")]
+    #[schemars(range(min = 1, max = 1_440))]
     pub fresh_minutes: u32,
-    /// Hours that they still count while the issuer cannot be reached: 0 to 720.
+    /// Hours that fetched keys still count while the issuer cannot be reached: 0 to 720.
     #[serde(default = "day")]
+    #[schemars(range(min = 0, max = 720))]
     pub stale_hours: u32,
     /// The least seconds between two fetches: 1 to 3,600.
     #[serde(default = "sixty")]
+    #[schemars(range(min = 1, max = 3_600))]
     pub retry_seconds: u32,
     /// What its claims stand for.
     #[serde(default)]
@@ -79,7 +90,7 @@ pub struct IssuerSettings {
 }
 
 /// `[[access.oidc.mapping]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MappingSettings {
     /// The claim; `a.b` is `b` inside `a`.

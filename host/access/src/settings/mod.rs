@@ -7,7 +7,9 @@ mod tls;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_kernel::Milliseconds;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::Action;
 use crate::guard::Pace;
@@ -33,7 +35,7 @@ pub struct Settings {
 }
 
 /// `[access]`: who may come in, and how they prove it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessSettings {
     /// Listen beyond the machine without TLS or authentication all the same.
@@ -43,6 +45,7 @@ pub struct AccessSettings {
     /// Everybody may read the public views, without proof.
     pub public_view: bool,
     /// The longest life of a token, in days: 1 to 400.
+    #[schemars(range(min = 1, max = 400))]
     pub token_days_max: u32,
     /// How failed proofs are slowed down.
     pub guessing: GuessingSettings,
@@ -70,14 +73,17 @@ impl Default for AccessSettings {
 }
 
 /// `[access.guessing]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuessingSettings {
     /// Failures in a row that are let pass: 1 to 1,000.
+    #[schemars(range(min = 1, max = 1_000))]
     pub failures: u32,
-    /// Seconds after which one more is: 1 to 3,600.
+    /// Seconds after which one more is let pass: 1 to 3,600.
+    #[schemars(range(min = 1, max = 3_600))]
     pub refill_seconds: u32,
     /// Addresses, and likewise tokens, that are remembered: 100 to 1,000,000.
+    #[schemars(range(min = 100, max = 1_000_000))]
     pub remembered_max: usize,
 }
 
@@ -88,13 +94,25 @@ impl Default for GuessingSettings {
 }
 
 /// `[access.second_person]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecondPersonSettings {
     /// Distinct persons by action, the one who does it included: 2 to 10. For instance `{ release_policy = 2 }`.
+    #[schemars(schema_with = "persons_by_action")]
     pub persons: BTreeMap<Action, usize>,
     /// Minutes that an approval holds: 1 to 10,080.
+    #[schemars(range(min = 1, max = 10_080))]
     pub approvals_hold_minutes: u32,
+}
+
+/// For the schema: every action by its word, with what it is called.
+fn persons_by_action(_: &mut SchemaGenerator) -> Schema {
+    let of = |action: Action| {
+        let said = format!("{} ({})", action.english(), action.chinese());
+        (action.as_str().to_owned(), json!({"description": said, "type": "integer", "minimum": 2, "maximum": 10}))
+    };
+    let actions: serde_json::Map<_, _> = Action::all().into_iter().map(of).collect();
+    json_schema!({"type": "object", "properties": actions, "additionalProperties": false})
 }
 
 impl Default for SecondPersonSettings {

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{SettingsError, wrong};
 use crate::SecretReference;
 
 /// The least version of TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum TlsVersion {
     /// RFC 5246, for older devices; forward secrecy and authenticated ciphers only.
     #[default]
@@ -20,7 +21,7 @@ pub enum TlsVersion {
 }
 
 /// Whether callers must show a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientCertificates {
     /// They may; a wrong one is refused all the same.
@@ -31,7 +32,7 @@ pub enum ClientCertificates {
 }
 
 /// `[tls]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
     /// PEM: the host's certificate, and after each the one that issued it.
@@ -46,7 +47,7 @@ pub struct TlsSettings {
     /// PEM: lists of revoked client certificates.
     #[serde(default)]
     pub client_revocations: Vec<PathBuf>,
-    /// Whether callers must show one.
+    /// Whether callers must show a certificate.
     #[serde(default)]
     pub client_certificates: ClientCertificates,
 }

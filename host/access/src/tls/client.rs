@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use muster_kernel::{Digest, Instant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -13,6 +14,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::files::validity;
+use crate::identity::{SUBJECT, SUBJECT_BYTES_MAX};
 use crate::{Binding, Identity, Post, Proof, ProofFailure, Subject};
 
 /// A name in a certificate: `uri:…`, `dns:…` or `email:…` of its alternative names, or `subject:…` (RFC 4514).
@@ -68,16 +70,19 @@ impl<'de> Deserialize<'de> for CertificateName {
 }
 
 /// What a certificate's name stands for: one `[[access.client_certificate]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// The name in the certificate.
+    /// The name in the certificate: `uri:…`, `dns:…`, `email:…` or `subject:CN=…`.
+    #[schemars(with = "String", regex(pattern = "^(uri|dns|email|subject):.+"))]
     pub certificate: CertificateName,
     /// Under which subject it is counted.
+    #[schemars(with = "String", length(min = 1, max = SUBJECT_BYTES_MAX), regex(pattern = SUBJECT))]
     pub subject: Subject,
     /// What people call it; its subject by default.
     pub display_name: Option<String>,
-    /// Roles, and where.
+    /// Roles, and where; at least one.
+    #[schemars(length(min = 1))]
     pub bindings: Vec<Binding>,
     /// Posts that it holds.
     #[serde(default)]

@@ -10,7 +10,7 @@ use muster_access::token::{FileStore, TokenStore as _, bootstrap};
 use muster_runtime::{Clock as _, RealClock};
 use muster_server::register_file;
 
-use crate::configuration::{self, FILE, SAMPLE_DISTRICT};
+use crate::configuration::{self, FILE, SAMPLE_DISTRICT, SCHEMA_FILE};
 
 /// Where the first token lies.
 const FIRST_TOKEN: &str = "first-token";
@@ -21,6 +21,7 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&district).with_context(|| district.display().to_string())?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).with_context(|| data.display().to_string())?;
     write(&district.join("district.toml"), configuration::district())?;
+    write(&folder.join(SCHEMA_FILE), &configuration::schema())?;
     write(&folder.join(FILE), &configuration::sample())?;
     let token = folder.join(FIRST_TOKEN);
     first_token(&data, &token)?;

@@ -54,6 +54,12 @@ pub(crate) fn language(wanted: Option<Lang>) -> Language {
     }
 }
 
+/// `muster schema`: what may stand in a `muster.toml`, as this very binary reads it.
+pub(crate) fn schema() -> ExitCode {
+    say!("{}", crate::configuration::schema().trim_end());
+    ExitCode::SUCCESS
+}
+
 /// `muster openapi`: the contract as this very binary serves it.
 pub(crate) fn openapi() -> ExitCode {
     say!("{}", muster_server::openapi().trim_end());

@@ -5,6 +5,7 @@
 mod intake;
 mod place;
 mod sample;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,44 +20,72 @@ use muster_intake::mqtt::{MqttSettings, PasswordPlace};
 use muster_server::ConnectionLimits;
 use muster_server::sources::IntakeSettings;
 use muster_server::traces::TraceSettings;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::Serve;
 
 pub(crate) use sample::{SAMPLE_DISTRICT, district, sample};
+pub(crate) use schema::{SCHEMA_FILE, schema};
 
 /// The name that is looked for where none is given.
 pub(crate) const FILE: &str = "muster.toml";
 /// Where a host listens when nobody says anything.
 const LISTEN: &str = "127.0.0.1:7310";
 
-/// What stands in the file.
-#[derive(Debug, Default, Deserialize)]
+/// How a host is run. Paths are relative to the file. A flag goes before the environment, and that before the file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "muster.toml")]
 struct File {
+    /// The folder of journal, view, vault and register of tokens. Must be named here, by `MUSTER_DATA` or by `--data`.
     data: Option<PathBuf>,
+    /// Where the host listens; 127.0.0.1:7310 unless set. Beyond this machine only with TLS and tokens.
+    #[schemars(regex(pattern = schema::SOCKET))]
     listen: Option<SocketAddr>,
+    /// The folder of each district. Must be named here, by `MUSTER_DISTRICTS` or by `--district`.
     districts: Vec<PathBuf>,
+    /// Threads that decide; 0, the default, is one less than the machine has cores.
     shards: Option<usize>,
+    /// The file that says whose signatures count for packages; without it the development profile of trust holds.
     trust: Option<PathBuf>,
+    /// The size of a segment of the journal in MiB: 1 to 1,024; 64 unless set.
+    #[schemars(range(min = 1, max = 1_024))]
     segment_mebibytes: Option<u64>,
+    /// Below so many MiB of free disk, signals are refused while acts of people are still taken; 256 unless set.
     low_space_mebibytes: Option<u64>,
+    /// What callers may take up.
     connections: Connections,
+    /// Who may come in, and how they prove it; docs/access.md.
     access: Option<AccessSettings>,
+    /// Certificate and key of the host, and whose client certificates count; docs/access.md.
     tls: Option<TlsSettings>,
+    /// Who is told of what was decided; docs/outbox.md. Nobody without it.
     outbox: Option<muster_outbox::Settings>,
+    /// Where each entry goes as a span; nowhere without it.
     traces: Option<TraceSettings>,
+    /// What the city already speaks, for `POST /v1/intake/NAME`, by name; docs/intake.md.
+    #[schemars(extend("propertyNames" = {"pattern": schema::SOURCE_NAME}))]
     intake: BTreeMap<String, SourceSettings>,
+    /// Brokers of sensors over MQTT 3.1.1, by name; docs/intake.md.
     mqtt: BTreeMap<String, MqttSettings>,
 }
 
 /// `[connections]`: what callers may take up.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Connections {
+    /// Connections at once, 1 to 100,000; one more is hung up on. 1,024 unless set.
+    #[schemars(range(min = 1, max = 100_000))]
     most: Option<usize>,
+    /// Seconds that a TLS handshake or the head of a request may take, 1 to 300; 15 unless set.
+    #[schemars(range(min = 1, max = 300))]
     head_seconds: Option<u64>,
+    /// Bytes of a request's head, 8,192 to 1,048,576; 16,384 unless set.
+    #[schemars(range(min = 8_192, max = 1 << 20))]
     head_bytes: Option<usize>,
+    /// Fields of a request's head, 16 to 1,000; 64 unless set.
+    #[schemars(range(min = 16, max = 1_000))]
     head_fields: Option<usize>,
 }
 

@@ -5,7 +5,8 @@ pub(crate) const SAMPLE_DISTRICT: &str = "district";
 
 /// `muster.toml`.
 pub(crate) fn sample() -> String {
-    r#"# How this host is run. Paths are relative to this file. The environment overrules it (MUSTER_DATA, MUSTER_LISTEN,
+    r#"#:schema ./muster.schema.json
+# How this host is run. Paths are relative to this file. The environment overrules it (MUSTER_DATA, MUSTER_LISTEN,
 # MUSTER_DISTRICTS, MUSTER_TRUST, MUSTER_SHARDS, …), flags overrule both. `muster check` says what is wrong, with the line.
 
 # Journal, view, vault and the register of tokens. Keep it on a disk that keeps what it says.

@@ -18,6 +18,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::colour;
@@ -36,7 +37,7 @@ const SENDER_DIGITS: usize = 14;
 const TIME_DIGITS: usize = 14;
 
 /// How a source writes CAP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum Dialect {
     /// As the standard says.
     #[default]

@@ -32,7 +32,7 @@ pub struct Circle {
 }
 
 /// The box in which a source's points lie, in whole degrees, so that swapped ones are noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// Southern edge.

@@ -33,6 +33,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_kernel::Colour;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::adapter::{Adapter, Item, Moment};
@@ -57,7 +58,7 @@ pub const EVENTS_MAX: usize = 128;
 pub const EVENT_BYTES_MAX: usize = 384 << 10;
 
 /// `[intake.NAME.cap]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapSettings {
     /// How the source writes CAP.
@@ -69,6 +70,7 @@ pub struct CapSettings {
     /// In which box its points lie, in degrees: points outside of it whose numbers are swapped are refused.
     pub bounds: Option<Bounds>,
     /// How long a warning counts that does not say so; until it is taken back when absent. At most 8,784.
+    #[schemars(range(min = 1, max = 8_784))]
     pub valid_hours: Option<u16>,
 }
 

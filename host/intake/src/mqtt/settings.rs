@@ -1,54 +1,68 @@
 //! What `muster.toml` says of a broker, under `[mqtt.NAME]`. The password does not stand there, only where it lies: the
 //! caller reads it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::topic::Topics;
+use super::topic::{TOPIC_BYTES_MAX, Topics};
 use crate::mapping::Mapping;
 use crate::place::Places;
+use crate::schema::Word;
 use crate::settings::{Check, ExerciseRule, Format, SettingsError, SourceSettings};
 
 /// `[mqtt.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSettings {
     /// The broker's host name or address.
+    #[schemars(with = "Word")]
     pub broker: String,
     /// Its port; 1883 when absent. The connection is plain TCP.
     #[serde(default = "port")]
     pub port: u16,
     /// The name of the session that the broker keeps; no two clients may share one.
+    #[schemars(with = "Word")]
     pub client_id: String,
     /// The user, when the broker wants one.
+    #[schemars(with = "Option<Word>")]
     pub username: Option<String>,
     /// Where the user's password lies.
     pub password: Option<PasswordPlace>,
     /// The events' `source`.
+    #[schemars(with = "Word")]
     pub source: String,
     /// The district that the signals go to. Without it each goes to the district whose tree knows its place.
+    #[schemars(with = "Option<Word>")]
     pub district: Option<String>,
     /// The node of what names no place that is known.
+    #[schemars(with = "Option<Word>")]
     pub default_node: Option<String>,
     /// Whether everything is a drill.
     #[serde(default)]
     pub exercise: bool,
-    /// From a list of codes and a code to a node.
+    /// From a list of codes and a code to a node. The code `*` with the node `=` takes every code of the list as a node.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Word, BTreeMap<Word, Word>>")]
     pub geocodes: BTreeMap<String, BTreeMap<String, String>>,
     /// Messages that may wait for the sink at once, 1 to 1,024.
     #[serde(default = "in_flight_max")]
+    #[schemars(range(min = 1, max = 1_024))]
     pub in_flight_max: u16,
-    /// Bytes of a message that is received at all, at most 16 MiB. A larger one ends the connection, and the broker would
+    /// Bytes of a message that is received at all, 1 KiB to 16 MiB. A larger one ends the connection, and the broker would
     /// send it again: hold the broker's own limit (`message_size_limit` in mosquitto) at or below this.
     #[serde(default = "packet_bytes_max")]
+    #[schemars(range(min = 1_024, max = 16 << 20))]
     pub packet_bytes_max: usize,
     /// Seconds of silence after which the connection is probed, 5 to 600.
     #[serde(default = "keep_alive_seconds")]
+    #[schemars(range(min = 5, max = 600))]
     pub keep_alive_seconds: u16,
-    /// What is read, and what it says.
+    /// What is read, and what it says; at least one.
+    #[schemars(length(min = 1))]
     pub topic: Vec<TopicSettings>,
 }
 
@@ -60,6 +74,20 @@ pub enum PasswordPlace {
     File(PathBuf),
     /// A variable of the environment.
     Variable(String),
+}
+
+impl JsonSchema for PasswordPlace {
+    fn schema_name() -> Cow<'static, str> {
+        "PasswordPlace".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Where a password lies: `file:PATH` or `env:NAME`; never the password itself.",
+            "type": "string",
+            "pattern": "^(file|env):.+$",
+        })
+    }
 }
 
 impl TryFrom<String> for PasswordPlace {
@@ -91,12 +119,19 @@ const fn keep_alive_seconds() -> u16 {
     30
 }
 
+/// A pattern of topics: levels, each a fixed word or `{name}`.
+const TOPIC: &str = concat!(
+    r"^(?=.)([^/+#{}\x00-\x1f\x7f-\x9f]*|\{[A-Za-z0-9_]+\})",
+    r"(/([^/+#{}\x00-\x1f\x7f-\x9f]*|\{[A-Za-z0-9_]+\}))*$",
+);
+
 /// `[[mqtt.NAME.topic]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopicSettings {
     /// The topic with its named parts, for instance `city/{area}/gauge/{device}/level`. A part is the field
     /// `topic.NAME` of the mapping.
+    #[schemars(length(max = TOPIC_BYTES_MAX), regex(pattern = TOPIC))]
     pub pattern: String,
     /// What the payload says. A payload that is no object is its field `value`.
     pub mapping: Mapping,

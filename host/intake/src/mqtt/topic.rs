@@ -13,7 +13,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::settings::{Check, SettingsError};
 
 /// Bytes of a topic that is read; MQTT allows 65,535.
-const TOPIC_BYTES_MAX: usize = 256;
+pub(super) const TOPIC_BYTES_MAX: usize = 256;
 
 /// One level of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,22 +1,35 @@
 //! What stands in the file, field by field. Unknown fields are refused; nothing is checked beyond that here.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use crate::{AddressClass, Language};
+use crate::{AddressClass, FactPattern, Language};
 
-/// The section `[outbox]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+/// A reference to a secret.
+const REFERENCE: &str = "^(file|env):.+$";
+/// An address without a user name or password in it.
+const URL: &str = "^https?://[^/?#@ ]+([/?#].*)?$";
+/// A name of a recipient or channel.
+const NAME: &str = r"^[^/\x00-\x1f\x7f-\x9f]{1,64}$";
+/// One line.
+const LINE: &str = r"^[^\r\n]*$";
+/// Somebody who is told, called or asked.
+const PARTY: &str = "^((post|department):[^/]+/.+|team:.+)$";
+
+/// The section `[outbox]`: who is told of what was decided, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "OutboxSettings")]
 pub struct Settings {
     /// Classes of addresses that may be called besides public ones: `private`, `loopback`, `link_local`.
     pub allow_addresses: Vec<AddressClass>,
-    /// Limits.
+    /// How much waits in memory, how often is tried, when is given up.
     pub limits: LimitSettings,
-    /// Timeouts.
+    /// How long one attempt may take.
     pub timeouts: TimeoutSettings,
     /// Texts, where the built-in ones do not do.
     pub template: TemplateSettings,
-    /// Recipients.
+    /// Who can be told, and by which ways.
     pub recipient: Vec<RecipientSettings>,
     /// Who hears of what.
     pub subscription: Vec<SubscriptionSettings>,
@@ -25,10 +38,12 @@ pub struct Settings {
 macro_rules! numbers {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident = $default:literal in $least:literal ..= $most:literal),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct $name {
-            $($(#[$field_doc])* #[doc = concat!(" From ", $least, " to ", $most, "; ", $default, " unless set.")] pub $field: u32,)*
+            $($(#[$field_doc])* #[doc = concat!(" From ", $least, " to ", $most, "; ", $default, " unless set.")]
+            #[schemars(range(min = $least, max = $most))]
+            pub $field: u32,)*
         }
 
         impl Default for $name {
@@ -91,7 +106,7 @@ numbers! {
 }
 
 /// Texts by language.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemplateSettings {
     /// The text in Chinese.
@@ -99,16 +114,19 @@ pub struct TemplateSettings {
     /// The text in English.
     pub text_en: Option<String>,
     /// The subject in Chinese.
+    #[schemars(regex(pattern = LINE))]
     pub subject_zh: Option<String>,
     /// The subject in English.
+    #[schemars(regex(pattern = LINE))]
     pub subject_en: Option<String>,
 }
 
 /// One `[[outbox.recipient]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecipientSettings {
     /// Its name. It is part of what is kept: another name is another recipient.
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
     /// Its language, `zh` or `en`.
     pub language: Language,
@@ -117,27 +135,32 @@ pub struct RecipientSettings {
     /// A new recipient begins with the first entry of the journal.
     #[serde(default)]
     pub from_beginning: bool,
-    /// Its channels, in order.
+    /// Its channels, in the order in which they are tried; at least one.
+    #[schemars(length(min = 1))]
     pub channel: Vec<ChannelSettings>,
 }
 
 /// At most so many attempts in a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateSettings {
-    /// How many.
+    /// How many; at least 1.
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub messages: u32,
-    /// In how many seconds.
+    /// In how many seconds; at least 1.
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub per_seconds: u32,
 }
 
 /// One `[[outbox.recipient.channel]]`: a name and exactly one way.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelSettings {
     /// Its name; a step of a ladder may name it.
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// How long a receipt is waited for, where one is wanted; 300 unless set.
+    /// How long a receipt is waited for, where one is wanted; 300 seconds unless set, 604,800 at most.
+    #[schemars(range(min = 1, max = 604_800))]
     pub receipt_within_seconds: Option<u32>,
     /// Signed HTTP POST.
     pub webhook: Option<WebhookSettings>,
@@ -152,17 +175,19 @@ pub struct ChannelSettings {
 }
 
 /// A webhook.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// Where to. `https`, or `http` where the settings allow the address by its class.
+    #[schemars(regex(pattern = URL))]
     pub url: String,
-    /// References to its secrets, each `whsec_` and Base64. Every one signs: the old and the new during a rotation.
+    /// Where its secrets lie, `file:PATH` or `env:NAME`, each `whsec_` and Base64. Every one signs: the old and the new during a rotation.
+    #[schemars(length(min = 1), inner(regex(pattern = REFERENCE)))]
     pub secrets: Vec<String>,
 }
 
 /// How a mail server's connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Encryption {
     /// TLS from the start (RFC 8314).
@@ -174,7 +199,7 @@ pub enum Encryption {
 }
 
 /// E-mail.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
     /// The mail server.
@@ -183,37 +208,45 @@ pub struct MailSettings {
     pub port: u16,
     /// How the connection is protected.
     pub encryption: Encryption,
-    /// Who sends.
+    /// Who sends, for instance `Muster <muster@example.org>`.
+    #[schemars(regex(pattern = "@"))]
     pub from: String,
     /// Who receives; at least one.
+    #[schemars(length(min = 1), inner(regex(pattern = "@")))]
     pub to: Vec<String>,
     /// The account, when the server wants one.
     pub user: Option<String>,
-    /// A reference to its password.
+    /// Where its password lies: `file:PATH` or `env:NAME`.
+    #[schemars(regex(pattern = REFERENCE))]
     pub password: Option<String>,
 }
 
 /// A group robot of a chat service.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BotSettings {
-    /// A reference to its token or key: what its address ends with.
+    /// Where its token or key lies, `file:PATH` or `env:NAME`: what its address ends with.
+    #[schemars(regex(pattern = REFERENCE))]
     pub token: String,
-    /// A reference to the secret that it signs with, where the service has one and it is switched on.
+    /// Where the secret lies that it signs with, `file:PATH` or `env:NAME`, if the service has one and it is switched on.
+    #[schemars(regex(pattern = REFERENCE))]
     pub secret: Option<String>,
     /// Another place of the service, for one's own installation; the service's public one unless set.
+    #[schemars(regex(pattern = URL))]
     pub url: Option<String>,
     /// Whom to call by name: telephone numbers (`DingTalk`, `WeCom`) or user ids (Feishu).
     #[serde(default)]
     pub mention: Vec<String>,
 }
+
 /// One `[[outbox.subscription]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSettings {
-    /// Who hears of it.
+    /// Who hears of it: the name of an `[[outbox.recipient]]`.
     pub recipient: String,
-    /// Kinds of facts, for instance `callout.issued`, `callout.*`, `*`.
+    /// Kinds of facts, for instance `callout.issued`, `callout.*`, `*`; at least one.
+    #[schemars(schema_with = "facts")]
     pub facts: Vec<String>,
     /// Only of these districts.
     #[serde(default)]
@@ -223,6 +256,7 @@ pub struct SubscriptionSettings {
     pub nodes: Vec<String>,
     /// Only what tells, calls or asks these: `post:NODE/NAME`, `department:NODE/NAME`, `team:ID`.
     #[serde(default)]
+    #[schemars(inner(regex(pattern = PARTY)))]
     pub parties: Vec<String>,
     /// Only where lives are at stake.
     #[serde(default)]
@@ -233,4 +267,10 @@ pub struct SubscriptionSettings {
     /// Wait for a receipt, and take the next channel without one.
     #[serde(default)]
     pub receipt: bool,
+}
+
+/// For the schema: every pattern that a kind of fact matches.
+fn facts(_: &mut SchemaGenerator) -> Schema {
+    let patterns: Vec<String> = FactPattern::all().collect();
+    json_schema!({"type": "array", "minItems": 1, "items": {"type": "string", "enum": patterns}})
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use muster_access::{SecretError, SecretReference, System};
 use muster_runtime::{Committed, Host, exercise_of};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
@@ -28,13 +29,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// `[traces]`: where spans go.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TraceSettings {
     /// The collector's address for traces, OTLP over HTTP, for instance `http://127.0.0.1:4318/v1/traces`.
+    #[schemars(regex(pattern = "^https?://"))]
     pub endpoint: String,
     /// Of a thousand entries, so many are told; entries in which a policy failed always are. All by default.
     #[serde(default = "all")]
+    #[schemars(range(min = 1, max = 1_000))]
     pub permille: u16,
     /// Where a bearer token for the collector lies.
     #[serde(default)]
