@@ -130,7 +130,7 @@ proptest! {
         for index in [&district.state.index, &loaded.index] {
             for name in index.incident_names.keys() {
                 let borne = |number: &u32| index.incident_names.contains_key(&format!("{name}-{number}"));
-                let free = (2..).find(|number| !borne(number)).expect("numbers are many");
+                let free = (2..1_000).find(|number| !borne(number)).expect("more numbers than names");
                 prop_assert_eq!(index.name_numbers.get(name).copied().unwrap_or(2), free, "behind {}", name);
             }
         }

@@ -135,7 +135,17 @@ fn a_text_cannot_end_the_letter_and_begin_another() {
     let heard = heard.recv().expect("a conversation");
     assert!(!heard.contains(['\r', '\0']), "{heard:?}");
     let (_, letter) = heard.split_once("\n\n").expect("a head and a body");
-    insta::assert_snapshot!(letter, @"");
+    insta::assert_snapshot!(letter, @r"
+    flood
+    ..
+    MAIL FROM:<forged@example.org>
+    ..
+    QUIT
+     end
+
+    .
+    QUIT
+    ");
     assert!(!heard.contains("\nBcc"), "{heard}");
 }
 

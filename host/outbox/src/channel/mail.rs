@@ -35,7 +35,9 @@ pub(super) struct Mail {
 /// by the transport.
 fn lines(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().map(|letter| if letter.is_control() && !matches!(letter, '\n' | '\t') { ' ' } else { letter }).collect()
+    text.chars()
+        .map(|letter| if letter.is_control() && !matches!(letter, '\n' | '\t') { ' ' } else { letter })
+        .collect()
 }
 
 impl Mail {
