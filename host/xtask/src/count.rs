@@ -49,8 +49,12 @@ pub(crate) fn built(root: &Path, package: &str, bench: &str, profile: Profile) -
     let mut build = Command::new(cargo);
     build.current_dir(root);
     match profile {
-        // The whole workspace's features, so that nothing is built twice.
-        Profile::Development => build.args(["build", "--workspace", "--bench", bench]),
+        // The whole workspace's features, so that nothing is built twice; and as a fresh machine builds, for incremental
+        // compiling cuts crates into more units, which counts differently.
+        Profile::Development => build
+            .args(["build", "--workspace", "--bench", bench])
+            .env("CARGO_INCREMENTAL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "false"),
         Profile::Release => build.args(["bench", "--package", package, "--bench", bench, "--no-run"]),
     };
     build.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
