@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 mod answer;
+mod index;
 mod standby;
 
 pub use answer::{
@@ -16,6 +17,7 @@ pub use answer::{
     Reputation, RequestLine, ResourceRequest,
 };
 
+pub use index::Index;
 pub use standby::{HISTORY_MAX, Health, Past, RECENT_FAILURES_MAX, Standby, Trial};
 
 use crate::act::{
@@ -502,49 +504,6 @@ mod as_json {
     pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
         serde_json::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
-}
-
-/// What can be found quickly. Follows from the tables; never stored.
-#[derive(Debug, Clone, Default)]
-pub struct Index {
-    /// Open incidents by the node they were opened for.
-    pub incidents_at: BTreeMap<NodeCode, BTreeSet<IncidentId>>,
-    /// Open incidents of a node and of all nodes below it, so that a search does not grow with the tree.
-    pub incidents_within: BTreeMap<NodeCode, BTreeSet<IncidentId>>,
-    /// Incidents by any name.
-    pub incident_names: BTreeMap<String, IncidentId>,
-    /// By name, the least number from 2 that no `NAME-NUMBER` bears yet, where it is above 2.
-    pub name_numbers: BTreeMap<String, u32>,
-    /// Incidents by the larger one they belong to.
-    pub children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
-    /// Call-outs that are not released, by incident.
-    pub open_callouts: BTreeMap<Option<IncidentId>, BTreeSet<CalloutId>>,
-    /// Call-outs by any name.
-    pub callout_names: BTreeMap<String, CalloutId>,
-    /// Measures that are not ended or refused, by incident and key.
-    pub open_measures: BTreeMap<Option<IncidentId>, BTreeMap<String, MeasureId>>,
-    /// Open tasks by incident and key.
-    pub open_tasks: BTreeMap<Option<IncidentId>, BTreeMap<String, TaskId>>,
-    /// All tasks by incident.
-    pub tasks_of: BTreeMap<Option<IncidentId>, BTreeSet<TaskId>>,
-    /// Processes that run, by incident and key.
-    pub running: BTreeMap<Option<IncidentId>, BTreeMap<String, ProcessId>>,
-    /// Reports that are due, by incident and key.
-    pub open_reports: BTreeMap<Option<IncidentId>, BTreeMap<String, ReportId>>,
-    /// Grants by holder.
-    pub grants_of: BTreeMap<NodeCode, BTreeSet<GrantId>>,
-    /// Spending by node.
-    pub spends_of: BTreeMap<NodeCode, BTreeSet<SpendId>>,
-    /// Watches by node.
-    pub watches_at: BTreeMap<NodeCode, BTreeSet<WatchId>>,
-    /// Responses by incident.
-    pub responses_of: BTreeMap<Option<IncidentId>, BTreeSet<ResponseKey>>,
-    /// Timers by due time.
-    pub due: BTreeSet<(Instant, String)>,
-    /// Identities by the time they were recorded, to forget the old.
-    pub identities_by_age: BTreeSet<(Instant, u128)>,
-    /// Position of each node in the charter.
-    pub nodes: BTreeMap<NodeCode, usize>,
 }
 
 /// A district as it stands.
