@@ -2,6 +2,8 @@
 //! reader meets. The time is printed; no test judges by it.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its nature; this one only counts and hands on")]
 
+#[allow(dead_code, reason = "the suite uses the rest")]
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -3,7 +3,7 @@
 //!
 //! Prints median and 99th percentile of single calls. With `--count` it makes the calls that callgrind counts.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/suite/common/mod.rs"]
 mod common;
 mod native;
 

@@ -1,6 +1,8 @@
 //! The whole corpus of hostile guests against the sandbox: each ends as it must, the same way twice, without making the
 //! host grow, and a good call right after it works. One test, for it counts what this process allocates.
 
+#[allow(dead_code, reason = "the suite uses the rest")]
+#[path = "suite/common/mod.rs"]
 mod common;
 mod growth;
 
