@@ -71,14 +71,22 @@ pub struct Spread {
 impl Spread {
     /// Times calls one by one.
     pub fn of(call: &mut dyn FnMut()) -> Self {
-        let mut taken: Vec<Duration> = Vec::with_capacity(TIMED);
-        for _ in 0..TIMED {
+        Self::of_calls(TIMED, call)
+    }
+
+    /// Times so many calls one by one.
+    ///
+    /// # Panics
+    /// When it is no call at all.
+    pub fn of_calls(calls: usize, call: &mut dyn FnMut()) -> Self {
+        let mut taken: Vec<Duration> = Vec::with_capacity(calls);
+        for _ in 0..calls {
             let begin = Instant::now();
             call();
             taken.push(begin.elapsed());
         }
         taken.sort_unstable();
-        Self { median: taken[TIMED / 2], p99: taken[TIMED * 99 / 100] }
+        Self { median: taken[calls / 2], p99: taken[calls * 99 / 100] }
     }
 }
 
