@@ -105,13 +105,20 @@ pub fn table(mut rows: Vec<Row>, muster: &str, native: &str, throughput: &[Throu
         ];
         writeln!(text, "| {} |", line.join(" | ")).expect("a string takes all");
     }
-    writeln!(text, "\n{rounds} rounds of {calls} calls for each engine, in turn; the numbers are the middle ones of the rounds.")
-        .expect("a string takes all");
+    writeln!(
+        text,
+        "\n{rounds} rounds of {calls} calls for each engine, in turn; the numbers are the middle ones of the rounds."
+    )
+    .expect("a string takes all");
     let one = throughput.iter().find(|measured| measured.threads == 1).map_or(f64::NAN, |measured| measured.calls);
     for Throughput { threads, calls } in throughput {
         let plural = if *threads == 1 { "" } else { "s" };
-        writeln!(text, "Muster on {threads} thread{plural}: {calls:.0} calls a second, {:.2} times one thread.", calls / one)
-            .expect("a string takes all");
+        writeln!(
+            text,
+            "Muster on {threads} thread{plural}: {calls:.0} calls a second, {:.2} times one thread.",
+            calls / one
+        )
+        .expect("a string takes all");
     }
     text
 }
@@ -121,7 +128,8 @@ pub fn table(mut rows: Vec<Row>, muster: &str, native: &str, throughput: &[Throu
 /// # Errors
 /// When a marker is missing, or they stand the wrong way round.
 pub fn placed(document: &str, table: &str) -> Result<String, String> {
-    let missing = |marker: &str| format!("the document has no line `{marker}`; put both markers where the table belongs");
+    let missing =
+        |marker: &str| format!("the document has no line `{marker}`; put both markers where the table belongs");
     let begin = document.find(BEGIN).ok_or_else(|| missing(BEGIN))?;
     let end = document.find(END).ok_or_else(|| missing(END))?;
     if end < begin {
@@ -148,7 +156,10 @@ mod tests {
         assert_eq!(lines[2], "| native | 1 | 2.00 | 4.00 | 1.00–3.00 | 0.07 | 1.00 | yes | all | so |");
         assert_eq!(lines[3], "| muster | 1 | 30.0 | 60.0 | 20.0–40.0 | 1.00 | 15.0 | yes | all | so |");
         assert_eq!(lines[4], "| other | 1 | 600.0 | 1200.0 | 300.0–900.0 | 20.0 | 300 | yes | all | so |");
-        assert_eq!(lines[6], "3 rounds of 7 calls for each engine, in turn; the numbers are the middle ones of the rounds.");
+        assert_eq!(
+            lines[6],
+            "3 rounds of 7 calls for each engine, in turn; the numbers are the middle ones of the rounds."
+        );
         assert_eq!(lines[8], "Muster on 2 threads: 190 calls a second, 1.90 times one thread.");
     }
 

@@ -63,8 +63,8 @@ fn the_median_question_gives_five_effects() {
 fn the_corpus_never_changes() {
     assert_eq!(corpus::questions(), corpus::questions());
     let text = format!("{:?}", corpus::questions());
-    let sum = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let sum = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     assert_eq!(format!("{sum:016x}"), "to be filled in by the first run");
 }

@@ -78,8 +78,7 @@ impl Engine for Reused {
 }
 
 fn ask(plugin: &mut Plugin, question: &Question) -> Vec<Outcome> {
-    let Json(proposed): Json<Vec<Proposed>> =
-        plugin.call(FUNCTION, Json(Asked::from(question))).expect("an answer");
+    let Json(proposed): Json<Vec<Proposed>> = plugin.call(FUNCTION, Json(Asked::from(question))).expect("an answer");
     let outcomes = proposed.into_iter().map(|Proposed { rule, kind, parameter, sentence }| Outcome {
         rule: rule.into(),
         kind: kind.into(),

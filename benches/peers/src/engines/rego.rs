@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use muster_kernel::role::escalation::Question;
+use regorus::Value;
 use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::vm::RegoVM;
-use regorus::Value;
 
 use super::Engine;
 use crate::document::{Document, Form, document};
