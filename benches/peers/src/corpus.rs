@@ -19,6 +19,30 @@ const CITY: &str = "990100";
 const STREETS: [&str; 4] = ["990103901", "990103902", "990104901", "990104902"];
 const LEVELS: [Level; 4] = [Level::One, Level::Two, Level::Three, Level::Four];
 
+/// Where the rules' answers turn.
+pub const THRESHOLDS: [(&str, i64); 20] = [
+    ("depth_cm", 10),
+    ("depth_cm", 15),
+    ("depth_cm", 20),
+    ("depth_cm", 27),
+    ("depth_cm", 30),
+    ("depth_cm", 50),
+    ("rain_mm", 30),
+    ("rain_mm", 50),
+    ("rain_mm", 100),
+    ("river_over_cm", 0),
+    ("river_over_cm", 50),
+    ("pumps_running", 2),
+    ("trapped", 1),
+    ("trapped", 10),
+    ("lanes_blocked", 1),
+    ("lanes_blocked", 2),
+    ("vehicles", 3),
+    ("vehicles", 5),
+    ("visibility_m", 200),
+    ("wind_level", 8),
+];
+
 /// The questions, in an order that never changes.
 pub fn questions() -> Vec<Question> {
     let mut dice = Dice(SEED);
@@ -69,8 +93,15 @@ impl Data<'_> {
         }
     }
 
+    /// A number below an end; half of the time just at a threshold of the rules, or one short of it.
     fn number(&mut self, key: &str, known: i64, end: i64) {
-        self.add(key, known, |dice| Value::Integer(dice.below(end)));
+        let thresholds = THRESHOLDS.iter().filter(|(of, _)| *of == key).map(|(_, threshold)| *threshold);
+        let thresholds: Vec<i64> = thresholds.collect();
+        self.add(key, known, |dice| {
+            let at = dice.pick(&thresholds) - dice.below(2);
+            let anywhere = dice.below(end);
+            Value::Integer(if dice.chance(50) { at } else { anywhere })
+        });
     }
 
     fn flag(&mut self, key: &str, known: i64, yes: i64) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use extism::convert::Json;
 use extism::{CompiledPlugin, Manifest, Plugin, PluginBuilder, Wasm};
+use extism_wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use muster_kernel::role::escalation::{Matter, Occasion, Question};
 use muster_kernel::{Instant, Value};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ const FUNCTION: &str = "decide";
 const FUEL: u64 = 2_000_000;
 /// As much memory: 64 pages are 4 MiB.
 const PAGES: u32 = 64;
+const MEMORY: usize = PAGES as usize * 65_536;
+/// As much of it stays resident.
+const RESIDENT: usize = 1 << 20;
 const TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The plugin's bytes.
@@ -50,9 +54,24 @@ impl Guest {
 pub(super) struct Fresh(CompiledPlugin);
 
 impl Fresh {
-    pub(super) fn limited(guest: &Guest) -> Self {
+    /// As it comes: memory is mapped and unmapped for each plugin.
+    pub(super) fn mapped(guest: &Guest) -> Self {
+        Self::limited(guest, Config::new())
+    }
+
+    /// From a pool of memories that stay mapped, as Muster's are.
+    pub(super) fn pooled(guest: &Guest) -> Self {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.max_memory_size(MEMORY).linear_memory_keep_resident(RESIDENT).table_keep_resident(RESIDENT);
+        let mut config = Config::new();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        Self::limited(guest, config)
+    }
+
+    fn limited(guest: &Guest, config: Config) -> Self {
         let builder = guest.builder(|manifest| manifest.with_memory_max(PAGES).with_timeout(TIMEOUT));
-        Self(builder.with_fuel_limit(FUEL).compile().expect("the plugin compiles"))
+        let builder = builder.with_wasmtime_config(config).with_fuel_limit(FUEL);
+        Self(builder.compile().expect("the plugin compiles"))
     }
 }
 

@@ -81,7 +81,15 @@ pub fn all() -> Vec<Peer> {
             "yes: new instance",
             "fuel, timeout, memory",
             "JSON; compiled once, `Plugin::new_from_compiled` for each call",
-            Box::new(extism::Fresh::limited(&extism)),
+            Box::new(extism::Fresh::mapped(&extism)),
+        ),
+        whole(
+            "Extism, new plugin, pooled",
+            Some("extism"),
+            "yes: new instance",
+            "fuel, timeout, memory",
+            "the same with wasmtime's pooling allocator, as Muster has it",
+            Box::new(extism::Fresh::pooled(&extism)),
         ),
         whole(
             "Extism, reused plugin",
