@@ -1,7 +1,7 @@
 //! Measures one call of each engine, in turn, and prints the table.
 //!
 //! `--calls N` (calls for each engine and round), `--rounds N`, `--write PATH` (puts the table between the markers of a
-//! document), `--count` (Muster alone, for callgrind: see README.md).
+//! document), `--count` and `--profile SECONDS` (Muster alone, for callgrind and for a sampling profiler: see README.md).
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use muster_kernel::role::escalation::Question;
 use muster_peers::corpus;
-use muster_peers::engines::{self, Engine as _, Host, MUSTER, NATIVE, Peer};
+use muster_peers::engines::{self, Engine as _, Host, MUSTER, NATIVE, Peer, Policy};
 use muster_peers::report::{self, Round, Row, Throughput};
 use muster_testkit::measure::{Spread, counted};
 
@@ -25,11 +25,12 @@ struct Arguments {
     rounds: usize,
     write: Option<PathBuf>,
     count: bool,
+    profile: Option<usize>,
 }
 
 impl Arguments {
     fn read() -> Result<Self, String> {
-        let mut read = Self { calls: 20 * corpus::QUESTIONS, rounds: 5, write: None, count: false };
+        let mut read = Self { calls: 20 * corpus::QUESTIONS, rounds: 5, write: None, count: false, profile: None };
         let mut given = std::env::args().skip(1);
         while let Some(argument) = given.next() {
             let mut value = || given.next().ok_or_else(|| format!("`{argument}` wants a value"));
@@ -38,7 +39,8 @@ impl Arguments {
                 "--rounds" => read.rounds = number(&value()?)?,
                 "--write" => read.write = Some(value()?.into()),
                 "--count" => read.count = true,
-                other => return Err(format!("`{other}` is none of --calls, --rounds, --write, --count")),
+                "--profile" => read.profile = Some(number(&value()?)?),
+                other => return Err(format!("`{other}` is none of --calls, --rounds, --write, --count, --profile")),
             }
         }
         Ok(read)
@@ -55,6 +57,10 @@ fn main() -> Result<(), String> {
     let questions = corpus::questions();
     if arguments.count {
         count(&questions);
+        return Ok(());
+    }
+    if let Some(seconds) = arguments.profile {
+        println!("{:.0} calls a second", rate(Host::start().policy(), &questions, Duration::from_secs(seconds as u64)));
         return Ok(());
     }
     let peers: Vec<RefCell<Peer>> = engines::all().into_iter().map(RefCell::new).collect();
@@ -115,22 +121,25 @@ fn version(package: &str) -> String {
 /// Threads that each ask a clone of one engine, as the shards of a host do.
 fn throughput(threads: usize, questions: &[Question]) -> Throughput {
     let host = Host::start();
-    let asked = |mut policy: engines::Policy| {
-        let mut calls = 0_u64;
-        let begin = Instant::now();
-        while begin.elapsed() < LASTS {
-            for question in questions {
-                drop(black_box(policy.decide(black_box(question))));
-            }
-            calls += questions.len() as u64;
-        }
-        calls as f64 / begin.elapsed().as_secs_f64()
-    };
     let calls = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| asked(host.policy()))).collect();
+        let begin = || scope.spawn(|| rate(host.policy(), questions, LASTS));
+        let running: Vec<_> = (0..threads).map(|_| begin()).collect();
         running.into_iter().map(|thread| thread.join().expect("a thread that calls does not fail")).sum()
     });
     Throughput { threads, calls }
+}
+
+/// Calls in a second, over some time.
+fn rate(mut policy: Policy, questions: &[Question], lasts: Duration) -> f64 {
+    let mut rounds = 0_u32;
+    let begin = Instant::now();
+    while begin.elapsed() < lasts {
+        for question in questions {
+            drop(black_box(policy.decide(black_box(question))));
+        }
+        rounds += 1;
+    }
+    f64::from(rounds) * questions.len() as f64 / begin.elapsed().as_secs_f64()
 }
 
 /// Muster's calls alone: callgrind counts inside `measure::counted` and nowhere else.
