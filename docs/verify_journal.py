@@ -100,8 +100,11 @@ def record_at(data, at):
     if at + 8 > len(data):
         return None
     length, checksum = struct.unpack_from("<II", data, at)
+    # Looked at before anything is copied: a damaged journal is searched byte by byte for a whole record.
+    if not 83 <= length <= len(data) - at - 8 or data[at + 8] != 2:
+        return None
     body = data[at + 8 : at + 8 + length]
-    if length < 83 or len(body) < length or crc32c(body) != checksum or body[0] != 2:
+    if crc32c(body) != checksum:
         return None
     name = 10 + body[9]
     district = body[10:name].decode()

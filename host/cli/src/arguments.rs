@@ -1,12 +1,17 @@
 //! What can be asked on the command line.
 
+mod outbox;
+mod serve;
+mod token;
 mod trust;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use outbox::{Actor, Outbox};
+pub(crate) use serve::Serve;
+pub(crate) use token::{IssueToken, Token};
 pub(crate) use trust::{Approve, Certify, Keygen, Kind, Revoke, Sign, SignOffice, SignTrust, VerifyPackage};
 
 /// Muster: policies decide close to the street, the host holds the ceiling, the journal keeps it all.
@@ -19,9 +24,18 @@ pub(crate) struct Arguments {
     /// The running host to talk to
     #[arg(long, global = true, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7310")]
     pub(crate) server: String,
+    /// A file with the token to show; or the variable `MUSTER_TOKEN` holds the token itself
+    #[arg(long, global = true, env = "MUSTER_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates (PEM) of those who may vouch for the host; without it, those that this machine believes
+    #[arg(long, global = true, env = "MUSTER_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Write logs as JSON
     #[arg(long, global = true)]
     pub(crate) log_json: bool,
+    /// Write logs into this folder instead of standard error: a file for each day, the last fourteen are kept
+    #[arg(long, global = true, env = "MUSTER_LOG_FOLDER", value_name = "DIR")]
+    pub(crate) log_folder: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -37,8 +51,16 @@ pub(crate) enum Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write settings, a district to start from, and the first token, into a new folder
+    Init {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Run a host
     Serve(Serve),
+    /// Tokens of a running host: issue, list, revoke; and the first one
+    #[command(subcommand)]
+    Token(Token),
     /// Send `CloudEvents` to a running host and print their receipts
     Send(Send),
     /// What is happening: list incidents, or show one
@@ -52,9 +74,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// How the host and its districts stand
     Status,
+    /// Print the contract of the HTTP interface: `OpenAPI` 3.1
+    Openapi,
     /// Which policies answer, who signed for them, what was attempted; and changes to them
     #[command(subcommand)]
     Policy(Policy),
+    /// Who was told, who was not: how deliveries stand, dead letters, receipts
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Read a journal on disk
     #[command(subcommand)]
     Journal(Journal),
@@ -107,13 +134,15 @@ pub(crate) enum Command {
         /// The data folder of a host
         data: PathBuf,
     },
+    /// Measure what a running host carries, in a drill of one of its districts
+    Bench(Bench),
     /// Play a stream of `CloudEvents` through a district under virtual time
     Play(Play),
     /// Build a policy crate into a package
     Build(Build),
     /// Show what a package is
     Inspect(Inspect),
-    /// Check a district's folder
+    /// Check a host's settings with all that they name, or one district's folder
     Check(Check),
     /// Make a signing key: a secret file for its holder, and the lines that name it in a trust file
     Keygen(Keygen),
@@ -129,34 +158,6 @@ pub(crate) enum Command {
     Certify(Certify),
     /// Say whether a package may be used, by a trust file, and why not
     VerifyPackage(VerifyPackage),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// Where journal, view and vault are kept
-    #[arg(long)]
-    pub(crate) data: PathBuf,
-    /// A district's folder; may be given several times
-    #[arg(long = "district", value_name = "DIR", required = true)]
-    pub(crate) folders: Vec<PathBuf>,
-    /// Where to listen
-    #[arg(long, default_value = "127.0.0.1:7310")]
-    pub(crate) listen: SocketAddr,
-    /// Listen beyond this machine although there is no authentication yet
-    #[arg(long)]
-    pub(crate) insecure_listen: bool,
-    /// Whose signatures count for packages; without it, the host runs under the development profile
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-    /// Threads that decide; 0 is one less than the machine has cores
-    #[arg(long, default_value_t = 0)]
-    pub(crate) shards: usize,
-    /// Size of a journal segment in MiB; each is given its whole room on the disk when it is begun
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_024))]
-    pub(crate) segment_mebibytes: u64,
-    /// Below so many MiB of free disk, signals are refused while acts of people are still taken
-    #[arg(long, default_value_t = 256)]
-    pub(crate) low_space_mebibytes: u64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -273,6 +274,9 @@ pub(crate) struct Send {
 pub(crate) struct Incident {
     /// An incident's id or any of its names; all are listed without it
     pub(crate) name: Option<String>,
+    /// In the list: those of this node and below it; whoever is bound to a node names it
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) node: Option<String>,
     /// What was known then: a position, or an instant
     #[arg(long, requires = "name")]
     pub(crate) as_of: Option<String>,
@@ -439,9 +443,45 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The district's folder
-    pub(crate) folder: PathBuf,
+    /// A `muster.toml`, or a district's folder; without it, the `muster.toml` here
+    #[arg(default_value = crate::configuration::FILE)]
+    pub(crate) what: PathBuf,
     /// Language of the text
     #[arg(long, value_enum)]
     pub(crate) lang: Option<Lang>,
+}
+
+/// A load on a running host.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The event to send again and again: one `CloudEvent` in JSON; each gets an identity of its own
+    #[arg(long)]
+    pub(crate) event: PathBuf,
+    /// Events to send before anything is measured, for instance the warning that opens an incident
+    #[arg(long)]
+    pub(crate) first: Option<PathBuf>,
+    /// The district; the host's only one, if it has one; `all`: spread by Zipf's law over all of them
+    #[arg(long)]
+    pub(crate) district: Option<String>,
+    /// Senders at once, each with one request under way; several numbers are measured one after the other
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
+    pub(crate) senders: Vec<usize>,
+    /// Events for each number of senders
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) events: u64,
+    /// Events in one request
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) batch: u64,
+    /// Events a second; as fast as the host answers without it
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+    /// Threads of the senders
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// The host's process on this machine, for its processor time
+    #[arg(long = "pid")]
+    pub(crate) process: Option<u32>,
+    /// Send the events as a drill's, which leaves the real district as it is; `false` writes into its real journal
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) drill: bool,
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +42,10 @@ fn a_backup_beside_a_running_host_is_whole_and_a_host_starts_on_it() {
         assert!(well, "{said}");
     });
     server.stop();
+    for folder in [&data, &copy] {
+        let mode = fs::metadata(folder).expect("made").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} names people and holds the signing key", folder.display());
+    }
     let (again, said) = muster("backup", &[&data, &copy]);
     assert!(!again && said.contains("not empty"), "{said}");
     let (well, said) = muster("restore", &[&copy, &restored]);

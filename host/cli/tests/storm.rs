@@ -3,8 +3,8 @@
 //!
 //! ```sh
 //! cargo test -p muster --test storm -- --nocapture                                 # a short one
-//! MUSTER_RELOADS=100 MUSTER_DISTRICTS=20 MUSTER_BINARY=target/release/muster \
-//!     cargo test -p muster --test storm -- --nocapture --test-threads 1            # the whole
+//! MUSTER_RELOADS=100 MUSTER_RELOAD_EVERY_MS=1000 MUSTER_QUIET=50 MUSTER_DISTRICTS=20 MUSTER_RATE=200 \
+//!     MUSTER_BINARY=target/release/muster cargo test -p muster --test storm -- --nocapture --test-threads 1            # the whole
 //! ```
 
 mod support;
@@ -160,8 +160,21 @@ fn load(
     });
 }
 
+/// Between two questions about a policy's attempts.
+const PAUSE: Duration = Duration::from_millis(150);
+
 fn attempts(server: &Server) -> Vec<Json> {
     server.get("/v1/districts/d00/policies")["attempts"].as_array().expect("attempts").clone()
+}
+
+/// Time in which nothing is reloaded, and in which this process asks as often as it does while something is: the two are
+/// compared.
+fn watch_quietly(server: &Server, long: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < long {
+        attempts(server);
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Waits until an attempt with this package stands there, or a problem with the folder; gives the attempt.
@@ -175,7 +188,7 @@ fn settled(server: &Server, package: &str) -> Option<Json> {
         if begun.elapsed() > Duration::from_secs(20) {
             return None;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -187,10 +200,37 @@ fn percentile(sorted: &[Duration], permille: usize) -> Duration {
     sorted.get((sorted.len() * permille / 1_000).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
+/// The quantiles of a time, and how far the p99 of a stretch of it lies from another's: what is noise, and what is not.
+fn spread(times: Vec<Duration>) -> String {
+    const STRETCH: usize = 500;
+    let sorted = |times: &[Duration]| {
+        let mut times = times.to_vec();
+        times.sort();
+        times
+    };
+    let all = sorted(&times);
+    let stretches: Vec<Duration> =
+        times.chunks_exact(STRETCH).map(|stretch| percentile(&sorted(stretch), 990)).collect();
+    let stretches = sorted(&stretches);
+    format!(
+        "{} events, p50 {:?}, p99 {:?}, max {:?}; p99 of {} stretches of {STRETCH}: {:?} to {:?}, median {:?}",
+        all.len(),
+        percentile(&all, 500),
+        percentile(&all, 990),
+        percentile(&all, 1_000),
+        stretches.len(),
+        percentile(&stretches, 0),
+        percentile(&stretches, 1_000),
+        percentile(&stretches, 500),
+    )
+}
+
 #[test]
 fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_reloads() {
     let (reloads, districts) = (number("MUSTER_RELOADS", 12), number("MUSTER_DISTRICTS", 4));
     let rate = number("MUSTER_RATE", 50).max(districts);
+    let quiet = Duration::from_secs(u64::try_from(number("MUSTER_QUIET", 5)).expect("a few seconds"));
+    let pace = Duration::from_millis(u64::try_from(number("MUSTER_RELOAD_EVERY_MS", 0)).expect("a moment"));
     let city = City::new(districts);
     let good = muster_testkit::guests::policy("triage");
     let other = muster_testkit::guests::hostile("hostile");
@@ -203,7 +243,7 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
     let data = tempfile::tempdir().expect("a folder");
     let trust = city.office.trust();
     let server = Server::start_with(data.path(), &city.folders, &["--trust", trust.to_str().expect("UTF-8")]);
-    let editions: Vec<(&str, Vec<u8>, Vec<u8>)> = (0..reloads)
+    let editions: Vec<(&str, Vec<u8>, Vec<u8>, String)> = (0..reloads)
         .map(|turn| {
             let edition = format!("{turn}");
             let (kind, bytes, signed) = match turn % 6 {
@@ -215,7 +255,9 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 _ => ("good", variant(&good, &edition), true),
             };
             let attestations = if signed { city.sign(&bytes) } else { Vec::new() };
-            (kind, bytes, attestations)
+            // Named beforehand: what this process computes between two reloads would stand in the others' times.
+            let name = digest(&bytes);
+            (kind, bytes, attestations, name)
         })
         .collect();
     let (stop, reloading) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -224,9 +266,12 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
     let mut reload_times = Vec::new();
     std::thread::scope(|scope| {
         scope.spawn(|| load(&server, districts, rate, &stop, &reloading, &sent));
-        std::thread::sleep(Duration::from_secs(5));
+        watch_quietly(&server, quiet);
         reloading.store(true, Ordering::Relaxed);
-        for (kind, bytes, attestations) in &editions {
+        let mut due = Instant::now();
+        for (kind, bytes, attestations, name) in &editions {
+            watch_quietly(&server, due.saturating_duration_since(Instant::now()));
+            due = Instant::now() + pace;
             let kind = *kind;
             if kind == "wider" {
                 city.bind("");
@@ -240,13 +285,13 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
                 outcomes.entry(kind).or_default().1 += 1;
                 continue;
             }
-            let attempt = settled(&server, &digest(bytes)).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
+            let attempt = settled(&server, name).unwrap_or_else(|| panic!("no attempt for a {kind} package"));
             // A package and what is signed about it are two files: an attempt may see the first without the second.
             let mut activated = attempt["seq"].is_number();
             let wait = Instant::now();
             while kind == "good" && !activated && wait.elapsed() < Duration::from_secs(20) {
-                std::thread::sleep(Duration::from_millis(20));
-                let last = attempts(&server).into_iter().rev().find(|attempt| attempt["package"] == digest(bytes));
+                std::thread::sleep(PAUSE);
+                let last = attempts(&server).into_iter().rev().find(|attempt| attempt["package"] == name.as_str());
                 activated = last.is_some_and(|attempt| attempt["seq"].is_number());
             }
             if kind == "good" {
@@ -254,33 +299,22 @@ fn no_event_is_lost_refused_or_answered_by_the_wrong_package_while_one_district_
             }
             assert_eq!(activated, kind == "good", "a {kind} package: {attempt}");
             let outcome = outcomes.entry(kind).or_default();
-            if activated {
-                outcome.0 += 1;
-            } else {
-                outcome.1 += 1;
-            }
+            let count = if activated { &mut outcome.0 } else { &mut outcome.1 };
+            *count += 1;
             if kind == "wider" {
                 city.bind("capabilities = [\"settings\", \"roster\", \"calendar\", \"memory\", \"facts\"]");
             }
         }
         reloading.store(false, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_secs(5));
+        watch_quietly(&server, quiet);
         stop.store(true, Ordering::Relaxed);
     });
     let sent = sent.into_inner().expect("no holder panics");
     check(&server, &sent);
     println!("{} events over {districts} districts, {reloads} reloads (in force, refused): {outcomes:?}", sent.len());
     for (what, reloading) in [("quiet", false), ("reloading", true)] {
-        let of = |row: &&Sent| row.district != 0 && row.reloading == reloading;
-        let mut times: Vec<Duration> = sent.iter().filter(of).map(|row| row.latency).collect();
-        times.sort();
-        println!(
-            "other districts, {what}: {} events, p50 {:?}, p99 {:?}, max {:?}",
-            times.len(),
-            percentile(&times, 500),
-            percentile(&times, 990),
-            percentile(&times, 1_000)
-        );
+        let others = sent.iter().filter(|row| row.district != 0 && row.reloading == reloading);
+        println!("other districts, {what}: {}", spread(others.map(|row| row.latency).collect()));
     }
     reload_times.sort();
     println!(

@@ -11,18 +11,24 @@ fn root() -> PathBuf {
 /// Which of our crates each may know.
 fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
+        ("muster-access", vec!["muster-kernel"]),
         ("muster-kernel", vec![]),
+        ("muster-intake", vec!["muster-kernel"]),
+        ("muster-outbox", vec!["muster-kernel"]),
         ("muster-packages", vec!["muster-kernel"]),
         ("muster-sandbox", vec!["muster-kernel"]),
         ("muster-store", vec![]),
         ("muster-runtime", vec!["muster-kernel", "muster-packages", "muster-sandbox", "muster-store"]),
-        ("muster-server", vec!["muster-kernel", "muster-runtime"]),
+        ("muster-server", vec!["muster-access", "muster-intake", "muster-kernel", "muster-outbox", "muster-runtime"]),
         ("muster-conformance", vec!["muster-kernel", "muster-packages", "muster-sandbox", "muster-runtime"]),
         (
             "muster",
             vec![
+                "muster-access",
                 "muster-conformance",
+                "muster-intake",
                 "muster-kernel",
+                "muster-outbox",
                 "muster-packages",
                 "muster-runtime",
                 "muster-sandbox",

@@ -10,7 +10,7 @@ use muster_sandbox::Limits;
 
 use crate::ask::{Observation, ask};
 use crate::corpus::{Case, Corpus, Nature, scene};
-use crate::report::{Check, Finding, Fuel, RoleReport, Weight, failure_word};
+use crate::report::{Check, Finding, Fuel, RoleReport, Weight};
 use crate::suite::Seat;
 
 /// How often a question is asked on the first engine; on the second one it is asked once.
@@ -131,7 +131,7 @@ impl Examination {
             tally.memory_bytes.push(seen.memory_bytes);
         }
         let Some(failure) = seen.failure() else { return };
-        let word = failure_word(failure);
+        let word = failure.as_str();
         *tally.failures.entry(format!("{}/{word}", case.nature.as_str())).or_default() += 1;
         let (check, weight) = match (case.nature, failure) {
             (Nature::Hostile, Failure::TooSlow | Failure::HostFault | Failure::Unbound) => {

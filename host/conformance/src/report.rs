@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use muster_kernel::role::Failure;
 use muster_kernel::{Digest, Role};
 use muster_runtime::activation::Words;
 use serde::Serialize;
@@ -275,18 +274,4 @@ fn line(text: &mut String, content: &str) {
 /// Thousandths as hundredths with one digit behind the point.
 fn tenths(permille: u64) -> String {
     format!("{}.{}", permille / 10, permille % 10)
-}
-
-/// The word of a failure, as the journal has it.
-pub(crate) fn failure_word(failure: Failure) -> &'static str {
-    match failure {
-        Failure::Unbound => "unbound",
-        Failure::Trapped => "trapped",
-        Failure::OutOfFuel => "out_of_fuel",
-        Failure::TooSlow => "too_slow",
-        Failure::TooLarge => "too_large",
-        Failure::Denied => "denied",
-        Failure::Invalid => "invalid",
-        Failure::HostFault => "host_fault",
-    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::act::{CalloutOrder, Measure, Party, Warning};
 use crate::role::{IncidentView, ResponseView};
-use crate::state::{Grant, Incident, MemoryKey, Response, ResponseKey, Spend, State, Task};
+use crate::state::{Grant, Incident, MemoryKey, Response, ResponseKey, Spend, State, Task, WarningState};
 use crate::value::Value;
 use crate::{
     CalloutId, GrantId, Hazard, IncidentId, Instant, Level, MeasureStatus, Mode, NodeCode, Role, Scheme, roster,
@@ -63,7 +63,7 @@ pub fn view(state: &State, id: &IncidentId, row: &Incident) -> IncidentView {
 
 /// When the last warning that concerns an incident lapses, as far as is known.
 fn projected_end(state: &State, row: &Incident) -> Option<Instant> {
-    let concerning = roster::ancestors(state, row.node.as_str()).flat_map(|node| warnings_at(state, &node.code));
+    let concerning = roster::ancestors(state, row.node.as_str()).flat_map(|node| standing_at(state, &node.code));
     let open = concerning.filter(|(_, warning)| warning.hazard == row.hazard);
     open.filter_map(|(_, warning)| warning.expires).filter(|expires| *expires > state.core.now).max()
 }
@@ -156,7 +156,7 @@ fn is_strictly_below(state: &State, node: &NodeCode, code: &str) -> bool {
 /// Warnings in force for a node or above it, newest first.
 pub fn warnings(state: &State, code: &str, hazard: Option<&str>, now: Instant) -> Vec<Warning> {
     let mut found: Vec<(u64, &Warning)> = roster::ancestors(state, code)
-        .flat_map(|node| warnings_at(state, &node.code))
+        .flat_map(|node| standing_at(state, &node.code))
         .filter(|(_, warning)| hazard.is_none_or(|hazard| warning.hazard.as_str() == hazard))
         .filter(|(_, warning)| warning.expires.is_none_or(|expires| expires > now))
         .collect();
@@ -173,10 +173,20 @@ pub fn warning_history(state: &State, code: &str, hazard: &str, since: Instant) 
     found.into_iter().take(ROWS_MAX).map(|(_, warning)| warning.clone()).collect()
 }
 
+/// What was received for a node and not taken back, with what a later one replaced.
 fn warnings_at<'a>(state: &'a State, node: &NodeCode) -> impl Iterator<Item = (u64, &'a Warning)> + use<'a> {
+    rows_at(state, node).map(|(seq, row)| (seq, &row.warning))
+}
+
+/// What was received for a node and neither taken back nor replaced.
+fn standing_at<'a>(state: &'a State, node: &NodeCode) -> impl Iterator<Item = (u64, &'a Warning)> + use<'a> {
+    rows_at(state, node).filter(|(_, row)| !row.superseded).map(|(seq, row)| (seq, &row.warning))
+}
+
+fn rows_at<'a>(state: &'a State, node: &NodeCode) -> impl Iterator<Item = (u64, &'a WarningState)> + use<'a> {
     let node = node.clone();
     let rows = state.warnings.range_from(&(node.clone(), 0)).take_while(move |((at, _), _)| *at == node);
-    rows.filter(|(_, row)| !row.cancelled).map(|((_, seq), row)| (*seq, &row.warning))
+    rows.filter(|(_, row)| !row.cancelled).map(|((_, seq), row)| (*seq, row))
 }
 
 /// One called party, as a policy sees it.

@@ -511,6 +511,22 @@ pub enum Failure {
     HostFault,
 }
 
+impl Failure {
+    /// The word of a failure, as the journal has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unbound => "unbound",
+            Self::Trapped => "trapped",
+            Self::OutOfFuel => "out_of_fuel",
+            Self::TooSlow => "too_slow",
+            Self::TooLarge => "too_large",
+            Self::Denied => "denied",
+            Self::Invalid => "invalid",
+            Self::HostFault => "host_fault",
+        }
+    }
+}
+
 /// A line that a policy logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {

@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::{Digest, fold};
 
 /// The version of the rows' shape.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// An item of the view: key, and value or `None` when it was removed.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);

@@ -26,9 +26,6 @@ use crate::shard::{self, Command};
 
 /// Attempts of a district that are remembered.
 const ATTEMPTS_MAX: usize = 32;
-/// How much a thread that changes policies stands back behind those that decide.
-const NICE: i32 = 19;
-
 /// What somebody wants changed.
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -131,7 +128,7 @@ impl Host {
         // A thread of its own, so that standing back does not stay with whoever asked.
         std::thread::scope(|scope| {
             let changing = scope.spawn(|| {
-                stand_back();
+                crate::priority::stand_back(crate::priority::Patience::Soon);
                 let _one_at_a_time = seat.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 self.inner.change(&id, seat, change, who)
             });
@@ -181,13 +178,6 @@ pub struct TrustStatus {
     pub problem: Option<String>,
 }
 
-/// Deciding goes first: on Linux the nice value is the thread's own.
-fn stand_back() {
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::debug!(target: "muster::change", %error, "a change runs at the priority of everything else");
-    }
-}
-
 impl Inner {
     /// A watched file of a district changed: what its folder says now takes effect between two events, or a problem is
     /// shown and nothing changes.
@@ -197,7 +187,7 @@ impl Inner {
             let _ = seat;
             // One district's slow package keeps no other waiting.
             let spawned = std::thread::Builder::new().name("change".into()).spawn(move || {
-                stand_back();
+                crate::priority::stand_back(crate::priority::Patience::Soon);
                 if let Some(seat) = inner.seats.get(&id) {
                     inner.reload_one(&id, seat);
                 }
@@ -271,6 +261,7 @@ impl Inner {
     }
 
     fn remember(&self, id: &DistrictId, attempt: Attempt) {
+        self.metrics.changed(&attempt);
         if let Some(refused) = attempt.refusal() {
             let (step, reason) = (refused.step.english(), refused.words.en.as_str());
             tracing::warn!(target: "muster::change", district = %id, role = %attempt.role, name = attempt.name, step, reason, "a policy was not let in");

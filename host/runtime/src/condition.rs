@@ -41,10 +41,17 @@ pub enum Degradation {
         /// Why.
         reason: String,
     },
+    /// What was decided does not reach everybody. Whoever carries it says it in words of its own.
+    NotDelivered {
+        /// In Chinese.
+        chinese: String,
+        /// In English.
+        english: String,
+    },
 }
 
 impl Degradation {
-    /// The part: `journal`, `space`, `view`, `policy` or `folder`.
+    /// The part: `journal`, `space`, `view`, `policy`, `folder`, `trust` or `outbox`.
     pub fn part(&self) -> &'static str {
         match self {
             Self::JournalStopped => "journal",
@@ -53,6 +60,7 @@ impl Degradation {
             Self::PolicyNotLoaded { .. } => "policy",
             Self::FolderNotInForce { .. } => "folder",
             Self::TrustNotInForce { .. } => "trust",
+            Self::NotDelivered { .. } => "outbox",
         }
     }
 
@@ -92,6 +100,7 @@ impl Degradation {
             Self::FolderNotInForce { reason, .. } => {
                 format!("辖区目录的最新内容未生效,仍按原有规则执行。原因:{reason}")
             }
+            Self::NotDelivered { chinese, .. } => chinese.clone(),
         }
     }
 
@@ -130,17 +139,18 @@ impl Degradation {
                     "the newest files of the district's folder are not in force, the rules before serve on: {reason}"
                 )
             }
+            Self::NotDelivered { english, .. } => english.clone(),
         }
     }
 }
 
 fn role_in_chinese(role: Role) -> &'static str {
     match role {
-        Role::Triage => "研判",
-        Role::Escalation => "升级",
-        Role::Discretion => "裁量",
+        Role::Triage => "感知",
+        Role::Escalation => "研判",
+        Role::Discretion => "决策",
         Role::Incentives => "激励",
-        Role::Oversight => "监督",
+        Role::Oversight => "监管",
         Role::Workflow => "流程",
     }
 }

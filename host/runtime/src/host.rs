@@ -19,13 +19,15 @@ use crate::change::ChangeError;
 use crate::clock::Clock;
 use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
+use crate::follow::Followed;
+use crate::metrics::{BrokerStanding, Metrics, Standing};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
-use crate::refusal::{QueryError, SubmitError};
+use crate::refusal::{Permission, QueryError, SubmitError};
 use crate::reload::FolderWatch;
 use crate::seats::OpenedDistrict;
-use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::status::{DistrictStatus, Loaded, status_of};
 use crate::view_keeper::ViewKeeper;
 use crate::workshop::Workshop;
@@ -72,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) clock: Arc<dyn Clock>,
     poisoned: Arc<AtomicBool>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) problems: Mutex<BTreeMap<DistrictId, String>>,
     pub(crate) attempts: Mutex<BTreeMap<DistrictId, VecDeque<Attempt>>>,
     stopping: AtomicBool,
@@ -89,7 +92,8 @@ pub struct Host {
     watch: Mutex<Option<FolderWatch>>,
     delayed: Delayed,
     /// States as of the last durable entries, once the journal has stopped.
-    stopped: Delayed,
+    pub(crate) stopped: Delayed,
+    pub(crate) followed: Arc<Followed>,
     view_problem: Option<Degradation>,
     _lock: DataLock,
 }
@@ -136,6 +140,8 @@ impl Host {
         view_problem: Option<Degradation>,
     ) -> Result<Self, HostError> {
         let poisoned = Arc::new(AtomicBool::new(false));
+        let metrics = Arc::new(Metrics::new());
+        let followed = Arc::new(Followed::default());
         let count = shard_count(options.shards, options.districts.len());
         let mut shards = Vec::with_capacity(count);
         let mut senders = Vec::with_capacity(count);
@@ -143,7 +149,9 @@ impl Host {
             let (sender, commands) = unbounded();
             let (journal, clock) = (Arc::clone(&parts.journal), Arc::clone(&options.clock));
             let view = keeper.as_ref().and_then(ViewKeeper::queue);
-            shards.push(Shard::new(commands, journal, clock, view, Arc::clone(&poisoned)));
+            let (poisoned, metrics) = (Arc::clone(&poisoned), Arc::clone(&metrics));
+            let followed = Arc::clone(&followed);
+            shards.push(Shard::new(commands, journal, clock, view, poisoned, metrics, followed));
             senders.push(sender);
         }
         let mut seats = BTreeMap::new();
@@ -187,6 +195,7 @@ impl Host {
             parts,
             clock: Arc::clone(&options.clock),
             poisoned,
+            metrics,
             problems: Mutex::new(problems),
             attempts: Mutex::new(attempts),
             stopping: AtomicBool::new(false),
@@ -213,6 +222,7 @@ impl Host {
             watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
             stopped: Delayed::default(),
+            followed,
             view_problem,
             _lock: lock,
         })
@@ -228,6 +238,11 @@ impl Host {
         self.inner.seats.keys().filter(|id| !is_exercise(id)).cloned().collect()
     }
 
+    /// Whether the host serves a district, or its drills, under this name.
+    pub fn serves(&self, district: &str) -> bool {
+        self.inner.seats.contains_key(&DistrictId::from(district))
+    }
+
     /// Whether the journal takes entries.
     pub fn is_healthy(&self) -> bool {
         !self.inner.poisoned.load(Ordering::SeqCst) && !self.inner.stopping.load(Ordering::SeqCst)
@@ -238,6 +253,45 @@ impl Host {
     /// # Errors
     /// When the event was not taken; it then left no trace.
     pub async fn submit(&self, district: &str, event: Event) -> Result<Receipt, SubmitError> {
+        self.submit_if(district, event, None).await
+    }
+
+    /// The same, if the district's state says just before that the sender may.
+    ///
+    /// # Errors
+    /// When the event was not taken; it then left no trace.
+    pub async fn submit_if(
+        &self,
+        district: &str,
+        event: Event,
+        permission: Option<Permission>,
+    ) -> Result<Receipt, SubmitError> {
+        let taken = self.take(district, event, permission).await;
+        if let Err(error) = &taken {
+            self.inner.metrics.refused(error);
+        }
+        taken
+    }
+
+    /// Counts one thing that a source said; format and outcome are words of the contract.
+    pub fn count_intake(&self, format: &'static str, outcome: &'static str) {
+        self.inner.metrics.taken_in(format, outcome);
+    }
+
+    /// The host's counters, in the `OpenMetrics` text form, with how the clients of brokers stand.
+    pub async fn metrics(&self, brokers: Vec<BrokerStanding>) -> String {
+        let mut standing = Standing { brokers, ..Standing::default() };
+        for id in self.districts() {
+            if let Ok(status) = self.status(id.as_str(), false).await {
+                standing.districts.push((id.into_string(), status.seq, status.waiting, status.incidents));
+            }
+        }
+        standing.degraded = self.degradations().await.iter().map(Degradation::part).collect();
+        standing.recipients = self.followed.standing().map(|follower| follower.recipients).unwrap_or_default();
+        self.inner.metrics.text(&standing)
+    }
+
+    async fn take(&self, district: &str, event: Event, permission: Option<Permission>) -> Result<Receipt, SubmitError> {
         let named = DistrictId::from(district);
         // The wall: a drill never reaches the real district, and nothing real reaches a drill's.
         let target = if event.exercise && !is_exercise(&named) { exercise_of(&named) } else { named };
@@ -249,7 +303,8 @@ impl Host {
         let (reply, told) = oneshot::channel();
         let counter = if shard::is_act(&event) { &seat.mailbox.acts } else { &seat.mailbox.signals };
         counter.fetch_add(1, Ordering::Relaxed);
-        let message = Message { district: id.clone(), command: Command::Submit { event, reply } };
+        let message =
+            Message { district: id.clone(), command: Command::Submit(Submission { event, reply, permission }) };
         self.inner.shards[seat.shard].send(message).map_err(|_| SubmitError::Stopping)?;
         told.await.unwrap_or(Err(SubmitError::Stopping))
     }
@@ -319,7 +374,7 @@ impl Host {
         self.ask(district, shard::query(ask)).await
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.inner.poisoned.load(Ordering::SeqCst)
     }
 
@@ -330,10 +385,19 @@ impl Host {
     }
 
     async fn ask<T>(&self, district: &str, (command, told): (Command, oneshot::Receiver<T>)) -> Result<T, QueryError> {
+        self.put(district, (command, told))?.await.map_err(|_| QueryError::Unavailable)
+    }
+
+    /// Puts a question to a district's shard.
+    pub(crate) fn put<T>(
+        &self,
+        district: &str,
+        (command, told): (Command, oneshot::Receiver<T>),
+    ) -> Result<oneshot::Receiver<T>, QueryError> {
         let (id, seat) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
         let message = Message { district: id.clone(), command };
         self.inner.shards[seat.shard].send(message).map_err(|_| QueryError::Unavailable)?;
-        told.await.map_err(|_| QueryError::Unavailable)
+        Ok(told)
     }
 
     /// A durable entry.
@@ -435,6 +499,7 @@ impl Host {
             found.extend(status.reload_problem.map(not_in_force));
         }
         found.extend(self.inner.parts.trust.standing().problem.map(|reason| Degradation::TrustNotInForce { reason }));
+        found.extend(self.followed.standing().map(|follower| follower.degradations).unwrap_or_default());
         found
     }
 

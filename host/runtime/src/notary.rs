@@ -27,6 +27,8 @@ impl Notary {
     ) -> std::io::Result<Self> {
         let (stop, stopped) = bounded::<()>(0);
         let sign = move || {
+            // After a minute of a storm there is much to read.
+            crate::priority::stand_back(crate::priority::Patience::Whenever);
             loop {
                 let last = !matches!(stopped.recv_timeout(EVERY), Err(RecvTimeoutError::Timeout));
                 match checkpoints.sign(&journal, &clock.now().to_string()) {

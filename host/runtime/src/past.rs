@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use muster_kernel::record::Entry;
-use muster_kernel::{Digest, DistrictId, Instant, State, fold};
+use muster_kernel::record::{Cause, Entry};
+use muster_kernel::{Digest, DistrictId, Event, Instant, State, fold};
 use muster_store::Journal;
 
+use crate::Host;
 use crate::refusal::QueryError;
 
 /// A point in a district's past.
@@ -66,5 +67,24 @@ impl Delayed {
         let state = states.entry(district.clone()).or_default();
         fold_to(journal, district.as_str(), state, AsOf::Instant(at))?;
         Ok(ask(state))
+    }
+}
+
+impl Host {
+    /// The events of every chain in whose entries a text stands as it is written, in the order in which they became durable.
+    /// Reads the journal: not for the threads that answer.
+    pub fn events_holding(&self, text: &str) -> impl Iterator<Item = Result<Event, QueryError>> {
+        let unreadable = |reason: &dyn std::fmt::Display| QueryError::Journal(reason.to_string());
+        let records = self.inner.parts.journal.read_holding(text);
+        records.filter_map(move |record| {
+            let entry = record.map_err(|reason| unreadable(&reason));
+            let entry =
+                entry.and_then(|record| Entry::from_bytes(&record.payload).map_err(|reason| unreadable(&reason)));
+            match entry.map(|entry| entry.cause) {
+                Ok(Cause::Event(event)) => Some(Ok(event)),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Why an event was not taken, or a question not answered.
 
-use muster_kernel::DistrictId;
+use muster_kernel::{DistrictId, State};
 use muster_store::AppendError;
 
 /// Why an event was not taken.
@@ -30,6 +30,9 @@ pub enum SubmitError {
         "this is a drill's district: it takes events with `exercise` true only; send real ones to the district itself"
     )]
     NotExercise,
+    /// Whoever sent it may not.
+    #[error(transparent)]
+    NotPermitted(NotPermitted),
     /// The journal stopped.
     #[error(transparent)]
     Journal(AppendError),
@@ -37,6 +40,19 @@ pub enum SubmitError {
     #[error("the host is stopping; send again to its successor")]
     Stopping,
 }
+
+/// What the sender lacks, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{english}")]
+pub struct NotPermitted {
+    /// In Chinese.
+    pub chinese: String,
+    /// In English.
+    pub english: String,
+}
+
+/// Whether an event may be sent, asked of the state just before the event is decided.
+pub type Permission = Box<dyn FnOnce(&State) -> Result<(), NotPermitted> + Send>;
 
 /// Why a question was not answered.
 #[derive(Debug, Clone, thiserror::Error)]

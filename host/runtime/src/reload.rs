@@ -65,7 +65,7 @@ pub(crate) fn difference(
     let charter =
         (named.as_ref() != Some(&folder.charter)).then(|| (Box::new(folder.charter.clone()), folder.charter_digest));
     let scene = Scene { parts, district: &folder.charter.district, core, crisis, now, dry_run: false };
-    let candidates = wanted(folder, core, way);
+    let candidates = wanted(parts, folder, core, way);
     // Compiling takes long, and one package needs nothing of another.
     let admitted: Vec<_> = std::thread::scope(|scope| {
         let admitting: Vec<_> = candidates.iter().map(|candidate| scope.spawn(|| scene.admit(candidate))).collect();
@@ -76,7 +76,7 @@ pub(crate) fn difference(
 }
 
 /// What a folder asks for that it did not ask for before.
-fn wanted(folder: &Folder, core: &Core, way: &'static str) -> Vec<Candidate> {
+fn wanted(parts: &Parts, folder: &Folder, core: &Core, way: &'static str) -> Vec<Candidate> {
     let of = |role: &Role, mode: PolicyMode, files: &BoundFiles| Candidate {
         role: *role,
         mode,
@@ -88,8 +88,20 @@ fn wanted(folder: &Folder, core: &Core, way: &'static str) -> Vec<Candidate> {
         reason: None,
         expires: None,
     };
-    let asked_before =
-        |role: &Role, files: &BoundFiles| core.folder.get(role) == Some(&(files.package.digest, files.settings_digest));
+    // What people put in force keeps the terms that they gave it; what came from the folder has those that it says now.
+    let other_terms = |role: &Role, files: &BoundFiles| {
+        let in_force = core.activation(*role, Binding::InForce);
+        let ours = in_force.filter(|found| {
+            let way = found.evidence.as_ref().map(|evidence| evidence.way.as_str());
+            let from_here = matches!(way, Some("folder" | "start"));
+            from_here && found.package == files.package.digest && found.settings == files.settings_digest
+        });
+        let given = ours.and_then(|found| found.terms.as_ref());
+        given.is_some_and(|given| *given != activation::terms(parts, files))
+    };
+    let asked_before = |role: &Role, files: &BoundFiles| {
+        core.folder.get(role) == Some(&(files.package.digest, files.settings_digest)) && !other_terms(role, files)
+    };
     let in_force = folder.policies.iter().filter(|(role, files)| !asked_before(role, files));
     let is_baseline = |role: &Role, files: &BoundFiles| {
         let known = core.activation(*role, Binding::Baseline);

@@ -3,7 +3,7 @@
 //! It never waits for the disk: records go to the journal's thread, which answers the senders once they are durable. In
 //! each district people's acts go before signals, and no district gets more than its turn.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,7 +17,9 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::Clock;
 use crate::district::{Committed, District, Install, Outcome, is_exercise};
-use crate::refusal::SubmitError;
+use crate::follow::Followed;
+use crate::metrics::Metrics;
+use crate::refusal::{Permission, SubmitError};
 use crate::reload::Changes;
 use crate::view_keeper::Change;
 
@@ -42,10 +44,7 @@ type Answer = Box<dyn FnOnce() + Send>;
 
 /// What can reach a district.
 pub(crate) enum Command {
-    Submit {
-        event: Event,
-        reply: oneshot::Sender<Result<Receipt, SubmitError>>,
-    },
+    Submit(Submission),
     Query(Question),
     Charter {
         charter: Box<Charter>,
@@ -61,6 +60,14 @@ pub(crate) enum Command {
         told: Option<oneshot::Sender<u64>>,
     },
     Stop,
+}
+
+/// An event that waits to be decided.
+pub(crate) struct Submission {
+    pub(crate) event: Event,
+    pub(crate) reply: oneshot::Sender<Result<Receipt, SubmitError>>,
+    /// Asked before the event is decided, where only the state can tell whether its sender may.
+    pub(crate) permission: Option<Permission>,
 }
 
 impl Command {
@@ -97,22 +104,30 @@ impl Mailbox {
 struct Seat {
     district: District,
     mailbox: Arc<Mailbox>,
-    acts: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
-    signals: VecDeque<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)>,
+    acts: VecDeque<Submission>,
+    signals: VecDeque<Submission>,
     others: VecDeque<Command>,
     /// What a drill's district begins with, once its first event comes. `None`: it has begun, or is a real district.
     begins_with: Option<Vec<Command>>,
     since_view: u64,
+    /// The timer that the shard wakes this seat for.
+    due: Option<Instant>,
 }
 
 /// The shard's thread.
 pub(crate) struct Shard {
     seats: BTreeMap<DistrictId, Seat>,
+    /// Those for whom something waits. Of thousands of districts most are quiet, and cost nothing while they are.
+    awake: BTreeSet<DistrictId>,
+    /// When which district's first timer is due.
+    due: BTreeSet<(Instant, DistrictId)>,
     commands: Receiver<Message>,
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
     view: Option<Sender<Change>>,
     poisoned: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+    followed: Arc<Followed>,
 }
 
 /// Whether an event is a person's act rather than one of a flood of signals.
@@ -127,8 +142,11 @@ impl Shard {
         clock: Arc<dyn Clock>,
         view: Option<Sender<Change>>,
         poisoned: Arc<AtomicBool>,
+        metrics: Arc<Metrics>,
+        followed: Arc<Followed>,
     ) -> Self {
-        Self { seats: BTreeMap::new(), commands, journal, clock, view, poisoned }
+        let (seats, awake, due) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { seats, awake, due, commands, journal, clock, view, poisoned, metrics, followed }
     }
 
     /// Takes a district in, with what must take effect before anything else.
@@ -139,7 +157,9 @@ impl Shard {
         let id = district.id.clone();
         // Nothing is written for a drill that never takes place.
         let begins_with = (is_exercise(&id) && district.state.core.seq == 0).then(Vec::new);
-        self.seats.insert(id, Seat { district, mailbox, acts, signals, others, begins_with, since_view: 0 });
+        self.awake.insert(id.clone());
+        let seat = Seat { district, mailbox, acts, signals, others, begins_with, since_view: 0, due: None };
+        self.seats.insert(id, seat);
     }
 
     pub(crate) fn run(mut self) {
@@ -183,9 +203,8 @@ impl Shard {
 
     /// Until the next timer falls due, and never longer than the idle time.
     fn sleep(&self) -> Duration {
-        let next = self.seats.values().filter_map(|seat| seat.district.state.next_due()).min();
-        let Some(due) = next else { return IDLE };
-        let millis = (due - self.clock.now()).0.max(0);
+        let Some((due, _)) = self.due.first() else { return IDLE };
+        let millis = (*due - self.clock.now()).0.max(0);
         IDLE.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
@@ -194,46 +213,69 @@ impl Shard {
         let Some(seat) = self.seats.get_mut(&message.district) else {
             return matches!(message.command, Command::Stop);
         };
+        if !matches!(message.command, Command::Stop) {
+            self.awake.insert(message.district);
+        }
         match message.command {
-            Command::Submit { event, reply } if is_act(&event) => seat.acts.push_back((event, reply)),
-            Command::Submit { event, reply } => seat.signals.push_back((event, reply)),
+            Command::Submit(submission) if is_act(&submission.event) => seat.acts.push_back(submission),
+            Command::Submit(submission) => seat.signals.push_back(submission),
             Command::Stop => return true,
             other => seat.others.push_back(other),
         }
         false
     }
 
-    /// Gives every district one turn. True when something still waits.
+    /// Gives every district for which something waits, or a timer is due, one turn. True when something still waits.
     fn round(&mut self) -> bool {
-        let mut busy = false;
-        for seat in self.seats.values_mut() {
+        let mut turns = std::mem::take(&mut self.awake);
+        let now = self.clock.now();
+        turns.extend(self.due.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| id.clone()));
+        for id in turns {
+            let Some(seat) = self.seats.get_mut(&id) else { continue };
             let work = seat.turn(self.clock.now());
-            busy |= seat.waits();
-            work.hand_over(&self.journal, seat, &self.poisoned);
+            work.hand_over(&self.journal, seat, &self.poisoned, &self.metrics, &self.followed);
+            let next = seat.district.state.next_due();
+            if next != seat.due {
+                if let Some(before) = std::mem::replace(&mut seat.due, next) {
+                    self.due.remove(&(before, id.clone()));
+                }
+                self.due.extend(next.map(|due| (due, id.clone())));
+            }
+            let (waits, writes) = (seat.waits(), seat.since_view >= VIEW_EVERY);
+            if writes {
+                self.write_view(&id);
+            }
+            if waits {
+                self.awake.insert(id);
+            }
         }
-        self.write_views(VIEW_EVERY);
-        busy
+        !self.awake.is_empty()
     }
 
-    /// Hands over the rows that changed, for districts that decided at least so much since the last time. The journal
-    /// passes them on once it holds what they reflect.
+    /// Hands over the rows that changed, for districts that decided at least so much since the last time.
     pub(crate) fn write_views(&mut self, at_least: u64) {
-        let Some(view) = &self.view else { return };
-        for seat in self.seats.values_mut().filter(|seat| seat.since_view >= at_least) {
-            seat.since_view = 0;
-            let changes = snapshot::take_changes(Arc::make_mut(&mut seat.district.state));
-            let core = &seat.district.state.core;
-            let position = Head { seq: core.seq, hash: core.head.0 };
-            let change = Change { district: seat.district.id.to_string(), position, changes };
-            let view = view.clone();
-            let hand_over = move |durable: Result<(), AppendError>| {
-                // A keeper that fell behind is waited for: rows that were taken must not be lost.
-                if durable.is_ok() {
-                    drop(view.send(change));
-                }
-            };
-            drop(self.journal.append(Vec::new(), hand_over));
+        let behind = self.seats.iter().filter(|(_, seat)| seat.since_view >= at_least).map(|(id, _)| id.clone());
+        for id in behind.collect::<Vec<_>>() {
+            self.write_view(&id);
         }
+    }
+
+    /// Hands over a district's rows that changed. The journal passes them on once it holds what they reflect.
+    fn write_view(&mut self, id: &DistrictId) {
+        let (Some(view), Some(seat)) = (&self.view, self.seats.get_mut(id)) else { return };
+        seat.since_view = 0;
+        let changes = snapshot::take_changes(Arc::make_mut(&mut seat.district.state));
+        let core = &seat.district.state.core;
+        let position = Head { seq: core.seq, hash: core.head.0 };
+        let change = Change { district: seat.district.id.to_string(), position, changes };
+        let view = view.clone();
+        let hand_over = move |durable: Result<(), AppendError>| {
+            // A keeper that fell behind is waited for: rows that were taken must not be lost.
+            if durable.is_ok() {
+                drop(view.send(change));
+            }
+        };
+        drop(self.journal.append(Vec::new(), hand_over));
     }
 }
 
@@ -257,9 +299,13 @@ impl Seat {
             self.other(now, command, &mut work);
         }
         for _ in 0..TURN_MAX {
-            let Some((event, reply)) = self.next_event() else { break };
+            let Some(Submission { event, reply, permission }) = self.next_event() else { break };
             for command in self.begins_with.take().into_iter().flatten() {
                 self.other(now, command, &mut work);
+            }
+            if let Some(refused) = permission.and_then(|ask| ask(&self.district.state).err()) {
+                work.answers.push(Box::new(move || drop(reply.send(Err(SubmitError::NotPermitted(refused))))));
+                continue;
             }
             let decided = work.outcome.entries.len();
             self.district.event(now, event, &mut work.outcome);
@@ -274,7 +320,7 @@ impl Seat {
         work
     }
 
-    fn next_event(&mut self) -> Option<(Event, oneshot::Sender<Result<Receipt, SubmitError>>)> {
+    fn next_event(&mut self) -> Option<Submission> {
         if let Some(act) = self.acts.pop_front() {
             self.mailbox.acts.fetch_sub(1, Ordering::Relaxed);
             return Some(act);
@@ -312,7 +358,7 @@ impl Seat {
                 work.answers.extend(told.map(|told| Box::new(move || _ = told.send(seq)) as Answer));
             }
             // Sorted elsewhere.
-            Command::Submit { .. } | Command::Stop => {}
+            Command::Submit(_) | Command::Stop => {}
         }
     }
 }
@@ -325,27 +371,42 @@ fn fuel_of(entries: &[Arc<Committed>]) -> u64 {
 
 impl Work {
     /// Gives the records to the journal; everything that may be said waits for them.
-    fn hand_over(self, journal: &Journal, seat: &Seat, poisoned: &Arc<AtomicBool>) {
+    fn hand_over(
+        self,
+        journal: &Journal,
+        seat: &Seat,
+        poisoned: &Arc<AtomicBool>,
+        metrics: &Arc<Metrics>,
+        followed: &Arc<Followed>,
+    ) {
         let Self { outcome, replies, answers } = self;
         if outcome.records.is_empty() && answers.is_empty() {
             return;
         }
         let committed = seat.mailbox.committed.clone();
         let poison = Arc::clone(poisoned);
+        let (metrics, decided) = (Arc::clone(metrics), std::time::Instant::now());
+        let followed = Arc::clone(followed);
         let (receipts, entries) = (outcome.receipts, outcome.entries);
         let speak = move |durable: Result<(), AppendError>| {
             if let Err(error) = &durable {
                 poison.store(true, Ordering::SeqCst);
+                metrics.dropped(replies.len());
                 for (reply, _) in replies {
                     drop(reply.send(Err(SubmitError::Journal(error.clone()))));
                 }
                 return;
             }
+            metrics.committed(decided.elapsed());
             for (reply, place) in replies {
                 // The sender may have gone away; its event is durable all the same.
                 drop(reply.send(Ok(receipts[place].clone())));
             }
+            if let Some(last) = entries.last() {
+                followed.committed(&last.entry.district, last.entry.seq);
+            }
             for entry in entries {
+                metrics.durable(&entry.entry);
                 // Nobody may be listening.
                 drop(committed.send(entry));
             }

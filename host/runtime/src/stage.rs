@@ -17,11 +17,13 @@ use crate::activation::is_in_crisis;
 use crate::clock::Clock;
 use crate::district::exercise_of;
 use crate::folder::Folder;
+use crate::follow::Followed;
+use crate::metrics::Metrics;
 use crate::open::{OpenError, Parts};
 use crate::refusal::SubmitError;
 use crate::reload;
 use crate::seats::OpenedDistrict;
-use crate::shard::{self, Command, Mailbox, Message, Shard};
+use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::verify::Verifier;
 use crate::view_keeper::{Change, Keeper};
 use crate::workshop::Workshop;
@@ -74,7 +76,9 @@ impl Stage {
         let poisoned = Arc::new(AtomicBool::new(false));
         let journal = Arc::clone(&parts.journal);
         let now = clock.now();
-        let mut shard = Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), Arc::clone(&poisoned));
+        let metrics = Arc::new(Metrics::new());
+        let (alarm, followed) = (Arc::clone(&poisoned), Arc::new(Followed::default()));
+        let mut shard = Shard::new(commands, journal, Arc::clone(&clock), Some(hand_over), alarm, metrics, followed);
         let mut mailboxes = BTreeMap::new();
         for folder in folders {
             let opened = OpenedDistrict::open(&parts, folder, now)?;
@@ -100,7 +104,7 @@ impl Stage {
         let counter = if shard::is_act(&event) { &mailbox.acts } else { &mailbox.signals };
         counter.fetch_add(1, Ordering::Relaxed);
         let (reply, told) = oneshot::channel();
-        let command = Command::Submit { event, reply };
+        let command = Command::Submit(Submission { event, reply, permission: None });
         self.queue.send(Message { district, command }).map_err(|_| SubmitError::Stopping)?;
         Ok(told)
     }

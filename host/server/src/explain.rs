@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use muster_access::Action;
 use muster_kernel::record::{Cause, Entry};
 use muster_runtime::{Host, output};
 use serde_json::{Value as Json_, json};
 
-use crate::problem::{Problem, language};
+use crate::access::Caller;
+use crate::problem::Problem;
 use crate::reads;
 
 /// `GET /v1/districts/{district}/entries/{seq}/explanation`.
 pub(crate) async fn explanation(
     State(host): State<Arc<Host>>,
     Path((district, seq)): Path<(String, u64)>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Json_>, Problem> {
-    let language = language(&headers);
-    let found = reads::find(&host, &district, seq, language).await?;
+    let language = caller.language;
+    let found = reads::find(&host, &caller, Action::ReadExplanations, &district, seq).await?;
     let (entry, hash) = (found.entry, found.hash);
     // Policies are named as they were then: where the ones in force now are others, the past is folded.
     let calls: Vec<_> = entry.calls.iter().map(|call| (call.role, call.binding, call.package)).collect();

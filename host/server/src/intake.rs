@@ -1,21 +1,23 @@
 //! Events in: `CloudEvents` over HTTP, structured, binary and in batches. A receipt leaves only for what is durable.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use muster_access::{Action, Target};
+use muster_kernel::Event;
 use muster_kernel::record::Receipt;
-use muster_runtime::Host;
 use muster_runtime::cloudevent;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json_, json};
 use tokio_stream::StreamExt as _;
 
+use crate::Service;
+use crate::access::Caller;
+use crate::access::approvals::Thing;
 use crate::language::Language;
-use crate::problem::{Kind, Problem, language};
+use crate::problem::{Kind, Problem};
 
 /// Bytes of an oversized body that are read away before the sender is hung up on.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -23,17 +25,42 @@ const DRAIN_BYTES_MAX: usize = 32 << 20;
 const BATCH_MAX: usize = 1_000;
 
 /// `POST /v1/events`: to the district whose tree knows the event's jurisdiction.
-pub(crate) async fn anywhere(State(host): State<Arc<Host>>, request: Request) -> Result<Response, Problem> {
-    take(&host, None, request).await
+pub(crate) async fn anywhere(
+    State(service): State<Service>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    Intake { service, caller, district: None, approves: false }.take(request).await
 }
 
 /// `POST /v1/districts/{district}/events`.
 pub(crate) async fn to_district(
-    State(host): State<Arc<Host>>,
+    State(service): State<Service>,
     Path(district): Path<String>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    take(&host, Some(&district), request).await
+    Intake { service, caller, district: Some(district), approves: false }.take(request).await
+}
+
+/// `POST /v1/districts/{district}/events/approval`: a second person says yes to an event that another one will send.
+pub(crate) async fn approve(
+    State(service): State<Service>,
+    Path(district): Path<String>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    Intake { service, caller, district: Some(district), approves: true }.take(request).await
+}
+
+/// Events on their way in: whose they are, and where they are to go.
+struct Intake {
+    service: Service,
+    caller: Caller,
+    /// The district of the route; without one, each event goes where its jurisdiction is known.
+    district: Option<String>,
+    /// Nothing is sent: the caller only says yes to it.
+    approves: bool,
 }
 
 /// The ways in which `CloudEvents` come over HTTP.
@@ -55,29 +82,8 @@ fn mode(headers: &HeaderMap) -> Option<Mode> {
     }
 }
 
-async fn take(host: &Host, district: Option<&str>, request: Request) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let language = language(&headers);
-    let Some(mode) = mode(&headers) else {
-        let detail = "send application/cloudevents+json, application/cloudevents-batch+json, or application/json with \
-                      ce- headers";
-        return Err(Problem::new(Kind::UnsupportedMedia, language, detail));
-    };
-    let body = body(request, language).await?;
-    match mode {
-        Mode::Structured => {
-            one(host, district, json_of(&body, language)?, language).await.map(IntoResponse::into_response)
-        }
-        Mode::Binary => {
-            let event = binary(&headers, &body, language)?;
-            one(host, district, event, language).await.map(IntoResponse::into_response)
-        }
-        Mode::Batch => batch(host, district, json_of(&body, language)?, language).await,
-    }
-}
-
 /// The body, up to its limit. What is beyond is read away, so that the sender gets its answer and not a broken pipe.
-async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> {
     let mut frames = request.into_body().into_data_stream();
     let (mut bytes, mut seen) = (Vec::new(), 0_usize);
     while let Some(frame) = frames.next().await {
@@ -91,7 +97,11 @@ async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> 
         }
     }
     if seen > crate::BODY_BYTES_MAX {
-        let detail = format!("the body is over {} bytes; send fewer events at once", crate::BODY_BYTES_MAX);
+        let most = crate::BODY_BYTES_MAX;
+        let detail = match language {
+            Language::Chinese => format!("请求体超过 {most} 字节;请减少一次发送的事件"),
+            Language::English => format!("the body is over {most} bytes; send fewer events at once"),
+        };
         return Err(Problem::new(Kind::TooLarge, language, detail));
     }
     Ok(bytes)
@@ -118,42 +128,116 @@ fn binary(headers: &HeaderMap, body: &[u8], language: Language) -> Result<Json_,
     Ok(Json_::Object(event))
 }
 
-/// One event. It is taken whole or not at all.
-async fn one(host: &Host, district: Option<&str>, json: Json_, language: Language) -> Result<Json<Receipt>, Problem> {
-    let parsed = cloudevent::parse(&json, host.now()).map_err(|error| Problem::of_event(&error, language))?;
-    let event = parsed.event;
-    let district = if let Some(district) = district {
-        district.to_owned()
-    } else {
-        let found = host.district_of(&event.place).await;
-        found.map_err(|error| Problem::of_submit(&error, language))?.into_string()
-    };
-    let receipt = host.submit(&district, event).await.map_err(|error| Problem::of_submit(&error, language))?;
-    Ok(Json(receipt))
+impl Intake {
+    async fn take(self, request: Request) -> Result<Response, Problem> {
+        let headers = request.headers().clone();
+        let language = self.caller.language;
+        let Some(mode) = mode(&headers) else {
+            let detail = "send application/cloudevents+json, application/cloudevents-batch+json, or application/json \
+                          with ce- headers";
+            return Err(Problem::new(Kind::UnsupportedMedia, language, detail));
+        };
+        let body = body(request, language).await?;
+        match mode {
+            Mode::Structured => self.one(json_of(&body, language)?).await.map(IntoResponse::into_response),
+            Mode::Binary => self.one(binary(&headers, &body, language)?).await.map(IntoResponse::into_response),
+            Mode::Batch => self.batch(json_of(&body, language)?).await,
+        }
+    }
+
+    /// One event. It is taken whole or not at all.
+    async fn one(&self, json: Json_) -> Result<Json<Json_>, Problem> {
+        let (host, language) = (&*self.service.host, self.caller.language);
+        let parsed = cloudevent::parse(&json, host.now()).map_err(|error| Problem::of_event(&error, language))?;
+        let event = parsed.event;
+        let found;
+        let district = if let Some(district) = &self.district {
+            district.as_str()
+        } else {
+            found = host.district_of(&event.place).await.map_err(|error| Problem::of_submit(&error, language))?;
+            found.as_str()
+        };
+        if self.approves {
+            return self.approve(district, event).await.map(Json);
+        }
+        let receipt = send(&self.service, &self.caller, district, event).await?;
+        Ok(Json(json!(receipt)))
+    }
+
+    /// A yes to an event. Whoever may not send it may not approve it; it stays the sender's own.
+    async fn approve(&self, district: &str, event: Event) -> Result<Json_, Problem> {
+        let action = Action::of_event(&event.kind);
+        let host = &self.service.host;
+        let drill = event.exercise && !muster_runtime::is_exercise(&district.into());
+        let target =
+            if drill { muster_runtime::exercise_of(&district.into()).to_string() } else { district.to_owned() };
+        let place = (!event.place.is_empty()).then_some(event.place.as_str());
+        self.caller.in_district(host, action, &target, place).await?;
+        Ok(self.service.gate.approve(&self.caller, thing(action, district, &event), host.now()))
+    }
+
+    /// Several events: each is taken or refused by itself, and answered in its place.
+    async fn batch(&self, json: Json_) -> Result<Response, Problem> {
+        let language = self.caller.language;
+        let Json_::Array(events) = json else {
+            return Err(Problem::new(Kind::NotCloudEvent, language, "a batch is a JSON array of events"));
+        };
+        if events.len() > BATCH_MAX {
+            return Err(Problem::new(Kind::TooLarge, language, format!("a batch holds at most {BATCH_MAX} events")));
+        }
+        // All are handed over before the first is waited for, so that they share one commit.
+        let waiting = events.into_iter().map(|event| self.one(event));
+        let mut answers = Vec::new();
+        for answer in join_in_order(waiting).await {
+            answers.push(match answer {
+                Ok(Json(receipt)) => json!({"receipt": receipt}),
+                Err(problem) => json!({"problem": problem}),
+            });
+        }
+        Ok(Json(answers).into_response())
+    }
 }
 
-/// Several events: each is taken or refused by itself, and answered in its place.
-async fn batch(host: &Host, district: Option<&str>, json: Json_, language: Language) -> Result<Response, Problem> {
-    let Json_::Array(events) = json else {
-        return Err(Problem::new(Kind::NotCloudEvent, language, "a batch is a JSON array of events"));
-    };
-    if events.len() > BATCH_MAX {
-        return Err(Problem::new(Kind::TooLarge, language, format!("a batch holds at most {BATCH_MAX} events")));
+/// `CloudEvents` of a source that the settings name; without a district, each goes where its jurisdiction is known.
+pub(crate) async fn of_source(
+    service: Service,
+    caller: Caller,
+    district: Option<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    Intake { service, caller, district, approves: false }.take(request).await
+}
+
+/// Sends an event to a district as the caller, if they may. The receipt comes once it is durable.
+pub(crate) async fn send(service: &Service, caller: &Caller, district: &str, event: Event) -> Result<Receipt, Problem> {
+    let Service { host, gate, sources, .. } = service;
+    let permission = caller.to_send(host, district, &event)?;
+    let action = Action::of_event(&event.kind);
+    if gate.needs_a_second(action) {
+        gate.persons(caller, &thing(action, district, &event), host.now())?;
     }
-    // All are handed over before the first is waited for, so that they share one commit.
-    let waiting = events.into_iter().map(|event| one(host, district, event, language));
-    let mut answers = Vec::new();
-    for answer in join_in_order(waiting).await {
-        answers.push(match answer {
-            Ok(Json(receipt)) => json!({"receipt": receipt}),
-            Err(problem) => json!({"problem": problem}),
-        });
+    let message = sources.is_of_a_message(&event).then(|| event.clone());
+    let receipt = host.submit_if(district, event, permission).await;
+    let receipt = receipt.map_err(|error| Problem::of_submit(&error, caller.language))?;
+    if let Some(event) = message {
+        sources.remember(&event);
     }
-    Ok(Json(answers).into_response())
+    Ok(receipt)
+}
+
+/// An event as something that more than one person may have to stand behind: all that the sender says.
+fn thing(action: Action, district: &str, event: &Event) -> Thing {
+    let mut target = Target::district(district);
+    target.exercise |= event.exercise;
+    let said = json!({
+        "id": event.id, "source": event.source, "type": event.kind, "subject": event.subject, "place": event.place,
+        "incident": event.incident, "exercise": event.exercise, "attributes": event.attributes,
+    });
+    Thing::new(action, target, &said)
 }
 
 /// Drives all futures at once and gives their results in order.
-async fn join_in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub(crate) async fn join_in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(move |context| {
         let mut pending = false;

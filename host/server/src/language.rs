@@ -22,6 +22,14 @@ pub struct Bilingual {
 }
 
 impl Language {
+    /// The one of both texts that is in this language.
+    pub const fn of<'a>(self, chinese: &'a str, english: &'a str) -> &'a str {
+        match self {
+            Self::Chinese => chinese,
+            Self::English => english,
+        }
+    }
+
     /// The BCP 47 tag.
     pub const fn tag(self) -> &'static str {
         match self {

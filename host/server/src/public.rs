@@ -6,21 +6,24 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use muster_access::Action;
 use muster_kernel::{MeasureStatus, facts, roster};
 use muster_runtime::Host;
 use serde_json::{Value as Json_, json};
 
-use crate::problem::{Kind, Problem, language};
+use crate::access::Caller;
+use crate::problem::{Kind, Problem};
+use crate::registers::{self, Part};
 use crate::views::{local, maybe_local};
 
 /// `GET /v1/public/{district}`.
 pub(crate) async fn view(
     axum::extract::State(host): State<Arc<Host>>,
     Path(district): Path<String>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Json_>, Problem> {
-    let language = language(&headers);
+    let language = caller.language;
+    caller.in_district(&host, Action::ReadPublicView, &district, None).await?;
     let ask = |state: &muster_kernel::State| state.charter().and_then(|charter| charter.clocks.public_delay);
     let delay = host.query(&district, ask).await.map_err(|error| Problem::of_query(&error, language))?;
     let Some(delay) = delay else {
@@ -51,8 +54,7 @@ fn of(state: &muster_kernel::State) -> Json_ {
             "mode": view.mode, "measures": measures.collect::<Vec<_>>(),
         })
     });
-    let root = state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
-    let rates = crate::registers::of(state, "rates", Some(&root));
+    let rates = registers::of(state, "rates", &Part::whole(state));
     json!({
         "as_of": local(state, state.core.now), "seq": state.core.seq, "head": state.core.head,
         "incidents": incidents.collect::<Vec<_>>(), "rates": rates,

@@ -1,41 +1,24 @@
-//! Questions: districts, incidents, findings, entries. Every answer rests on durable entries only.
+//! Questions: the host, districts, an entry; and the way to ask a state. Every answer rests on durable entries only.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use muster_kernel::facts;
+use muster_access::Action;
+use muster_kernel::DistrictId;
+use muster_kernel::record::{Cause, Entry};
 use muster_runtime::{AsOf, Committed, Degradation, DistrictStatus, Host};
-use serde::Deserialize;
 use serde_json::{Value as Json_, json};
 
+use crate::Service;
+use crate::access::Caller;
+use crate::connection::turned_away;
 use crate::language::Language;
-use crate::problem::{Kind, Problem, language};
-use crate::{registers, views};
-
-/// Rows on one page.
-const PAGE_MAX: usize = 500;
-/// Rows on one page when none are asked for.
-const PAGE: usize = 100;
+use crate::problem::{Kind, Problem};
 
 type Answer = Result<Json<Json_>, Problem>;
-
-/// Where a page begins and how long it is.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Page {
-    #[serde(default)]
-    from: Option<String>,
-    #[serde(default)]
-    limit: Option<usize>,
-}
-
-impl Page {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX)
-    }
-}
 
 fn status(status: &DistrictStatus) -> Json_ {
     let policies: Vec<Json_> = status
@@ -64,62 +47,81 @@ fn degradation(found: &Degradation, language: Language) -> Json_ {
     json!({"part": found.part(), "district": found.district(), "words": words})
 }
 
-/// `GET /v1/districts`, `GET /v1/status`.
-pub(crate) async fn districts(State(host): State<Arc<Host>>, headers: HeaderMap) -> Answer {
+/// `GET /v1/districts`: those that the caller may read.
+pub(crate) async fn districts(State(service): State<Service>, caller: Caller) -> Answer {
     let mut rows = Vec::new();
-    for id in host.districts() {
+    for id in service.host.districts() {
+        if caller.in_district(&service.host, Action::ReadDistrict, id.as_str(), None).await.is_ok() {
+            rows.push(id);
+        }
+    }
+    standing(&service, &caller, &rows).await
+}
+
+/// `GET /v1/status`: the host as a whole, and who tried to come in.
+pub(crate) async fn whole_status(State(service): State<Service>, caller: Caller) -> Answer {
+    caller.on_host(Action::ReadStatus)?;
+    let Json(mut answer) = standing(&service, &caller, &service.host.districts()).await?;
+    let (failures, throttled) = service.gate.failures();
+    let failures: serde_json::Map<String, Json_> =
+        failures.into_iter().map(|(code, count)| (code.to_owned(), json!(count))).collect();
+    answer["access"] = json!({
+        "warnings": &*service.warnings, "failed_proofs": failures, "throttled": throttled,
+        "connections_turned_away": turned_away(),
+        "certificate_ends": service.tls.as_ref().map(|tls| tls.expires().to_string()),
+    });
+    answer["intake"] = service.sources.standing();
+    Ok(Json(answer))
+}
+
+/// How some districts stand, and what does not work as it should for them.
+async fn standing(service: &Service, caller: &Caller, districts: &[DistrictId]) -> Answer {
+    let (host, language) = (&service.host, caller.language);
+    let mut rows = Vec::new();
+    for id in districts {
         rows.push(match host.status(id.as_str(), false).await {
             Ok(found) => status(&found),
             // The others, and what is degraded, are told of all the same.
-            Err(error) => json!({"id": id, "problem": Problem::of_query(&error, language(&headers))}),
+            Err(error) => json!({"id": id, "problem": Problem::of_query(&error, language)}),
         });
     }
     let degraded = host.degradations().await;
-    let degraded: Vec<Json_> = degraded.iter().map(|found| degradation(found, language(&headers))).collect();
-    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows})))
+    let theirs = degraded.iter().filter(|found| found.district().is_none_or(|id| districts.contains(id)));
+    let mut degraded: Vec<Json_> = theirs.map(|found| degradation(found, language)).collect();
+    degraded.extend(not_in_force(service, language));
+    let outbox = service.deliveries.rows().await;
+    Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows, "outbox": outbox})))
+}
+
+/// Certificates and keys of issuers whose newest files are not in force, and brokers that bring nothing.
+fn not_in_force(service: &Service, language: Language) -> Vec<Json_> {
+    let row =
+        |part: &str, zh: String, en: String| json!({"part": part, "district": null, "words": language.of(&zh, &en)});
+    let tls = service.tls.as_ref().and_then(|tls| tls.problem()).map(|reason| {
+        row(
+            "tls",
+            format!("新的 TLS 文件未生效,仍用原证书:{reason}"),
+            format!("the newest TLS files are not in force, the certificate before serves on: {reason}"),
+        )
+    });
+    let issuers = service.gate.issuer_problems().into_iter().map(|(issuer, reason)| {
+        row(
+            "access",
+            format!("签发方 {issuer} 的新公钥无法取得,原公钥到期前仍有效:{reason}"),
+            format!(
+                "the newest keys of issuer {issuer} cannot be had, those before count until they are too old: {reason}"
+            ),
+        )
+    });
+    let brokers = service.sources.problems().map(|words| row("mqtt", words.zh, words.en));
+    tls.into_iter().chain(issuers).chain(brokers).collect()
 }
 
 /// `GET /v1/districts/{district}`.
-pub(crate) async fn district(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
+pub(crate) async fn district(State(host): State<Arc<Host>>, Path(district): Path<String>, caller: Caller) -> Answer {
+    caller.in_district(&host, Action::ReadDistrict, &district, None).await?;
     let found = host.status(&district, true).await;
-    Ok(Json(status(&found.map_err(|error| Problem::of_query(&error, language(&headers)))?)))
-}
-
-/// `GET /v1/districts/{district}/incidents`.
-pub(crate) async fn incidents(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    Query(page): Query<Page>,
-    headers: HeaderMap,
-) -> Answer {
-    let limit = page.limit();
-    let ask = move |state: &muster_kernel::State| {
-        let after = page.from.map(muster_kernel::IncidentId::from);
-        let rows = state.incidents.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
-        let rows: Vec<Json_> = rows.take(limit + 1).map(|(id, row)| views::brief(state, id, row)).collect();
-        rows
-    };
-    let rows = host.query(&district, ask).await;
-    let mut rows = rows.map_err(|error| Problem::of_query(&error, language(&headers)))?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = if more { rows.last().map(|row| row["id"].clone()) } else { None };
-    Ok(Json(json!({"incidents": rows, "next": next})))
-}
-
-/// Which part of a district, and when.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Wanted {
-    /// A node: it and all below it.
-    #[serde(default)]
-    node: Option<String>,
-    /// A position or an instant: what was known then.
-    #[serde(default)]
-    as_of: Option<String>,
+    Ok(Json(status(&found.map_err(|error| Problem::of_query(&error, caller.language))?)))
 }
 
 /// Asks the state as it is, or, with `as_of`, as it was.
@@ -142,76 +144,9 @@ pub(crate) async fn ask<T: std::marker::Send + 'static>(
     folded.unwrap_or(Err(muster_runtime::QueryError::Unavailable)).map_err(|error| Problem::of_query(&error, language))
 }
 
-/// `GET /v1/districts/{district}/incidents/{incident}`: by id or by any name, now or as of then.
-pub(crate) async fn incident(
-    State(host): State<Arc<Host>>,
-    Path((district, incident)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
-    headers: HeaderMap,
-) -> Answer {
-    let language = language(&headers);
-    let name = incident.clone();
-    let view = move |state: &muster_kernel::State| {
-        facts::find_incident(state, &name).map(|(id, row)| views::full(state, id, row))
-    };
-    let found = ask(&host, &district, wanted.as_of.as_deref(), language, view).await?;
-    let missing = || Problem::new(Kind::NotFound, language, format!("there is no incident `{incident}` in {district}"));
-    found.map(Json).ok_or_else(missing)
-}
-
-/// `GET /v1/districts/{district}/registers/{register}`: now or as of then.
-pub(crate) async fn register(
-    State(host): State<Arc<Host>>,
-    Path((district, register)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
-    headers: HeaderMap,
-) -> Answer {
-    let language = language(&headers);
-    let (name, node) = (register.clone(), wanted.node);
-    let read = move |state: &muster_kernel::State| registers::of(state, &name, node.as_deref());
-    let found = ask(&host, &district, wanted.as_of.as_deref(), language, read).await?;
-    let missing = || {
-        let names = registers::NAMES.join(", ");
-        Problem::new(Kind::NotFound, language, format!("there is no register `{register}`; there are {names}"))
-    };
-    found.map(Json).ok_or_else(missing)
-}
-
-/// `GET /v1/districts/{district}/findings`.
-pub(crate) async fn findings(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
-    let found = host.query(&district, |state| views::findings(state, None)).await;
-    let found = found.map_err(|error| Problem::of_query(&error, language(&headers)))?;
-    Ok(Json(json!({"findings": found})))
-}
-
 /// An entry with its hash.
 pub(crate) fn committed(committed: &Committed) -> Json_ {
     json!({"hash": committed.hash, "entry": committed.entry})
-}
-
-/// `GET /v1/districts/{district}/entries`.
-pub(crate) async fn entries(
-    State(host): State<Arc<Host>>,
-    Path(district): Path<String>,
-    Query(page): Query<Page>,
-    headers: HeaderMap,
-) -> Answer {
-    let language = language(&headers);
-    let from = match page.from.as_deref().map(str::parse::<u64>) {
-        None => 1,
-        Some(Ok(from)) => from,
-        Some(Err(_)) => {
-            return Err(Problem::new(Kind::BadRequest, language, "`from` must be a position").field(Some("from")));
-        }
-    };
-    let limit = page.limit();
-    let rows = read(&host, district, from, limit).await.map_err(|error| Problem::of_query(&error, language))?;
-    let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.entry.seq + 1);
-    Ok(Json(json!({"entries": rows.iter().map(committed).collect::<Vec<_>>(), "next": next})))
 }
 
 /// Reading the journal waits for the disk, so it is done off the threads that answer.
@@ -226,31 +161,63 @@ pub(crate) async fn read(
     read.unwrap_or(Err(muster_runtime::QueryError::Unavailable))
 }
 
-/// One entry, or the problem that there is none.
-pub(crate) async fn find(host: &Arc<Host>, district: &str, seq: u64, language: Language) -> Result<Committed, Problem> {
-    let rows = read(host, district.to_owned(), seq, 1).await.map_err(|error| Problem::of_query(&error, language))?;
-    let missing = || Problem::new(Kind::NotFound, language, format!("there is no entry {seq} in {district}"));
-    rows.into_iter().find(|row| row.entry.seq == seq).ok_or_else(missing)
+/// One entry, if the caller may do this with it: an entry belongs to the node of the event that it decided, every other
+/// one to the root.
+pub(crate) async fn find(
+    host: &Arc<Host>,
+    caller: &Caller,
+    action: Action,
+    district: &str,
+    seq: u64,
+) -> Result<Committed, Problem> {
+    let language = caller.language;
+    // Whoever has no part in the district does not make the host read its journal.
+    let whole = caller.in_district(host, action, district, None).await;
+    let rows = read(host, district.to_owned(), seq, 1).await.map_err(|error| Problem::of_query(&error, language));
+    let found = rows.map(|rows| rows.into_iter().find(|row| row.entry.seq == seq));
+    if let Err(refused) = whole {
+        let place = found.as_ref().ok().and_then(Option::as_ref).and_then(|row| node_of(&row.entry));
+        let Some(place) = place else { return Err(refused) };
+        caller.in_district(host, action, district, Some(&place)).await.map_err(|_| refused)?;
+    }
+    found?.ok_or_else(|| Problem::new(Kind::NotFound, language, format!("there is no entry {seq} in {district}")))
+}
+
+fn node_of(entry: &Entry) -> Option<String> {
+    match &entry.cause {
+        Cause::Event(event) => Some(event.node.to_string()).filter(|node| !node.is_empty()),
+        _ => None,
+    }
 }
 
 /// `GET /v1/districts/{district}/entries/{seq}`.
 pub(crate) async fn entry(
     State(host): State<Arc<Host>>,
     Path((district, seq)): Path<(String, u64)>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Answer {
-    let found = find(&host, &district, seq, language(&headers)).await?;
+    let found = find(&host, &caller, Action::ReadEntries, &district, seq).await?;
     Ok(Json(committed(&found)))
 }
 
 /// `GET /healthz`: the process answers.
-pub(crate) async fn alive() -> Json<Json_> {
-    Json(json!({"alive": true}))
+pub(crate) async fn alive(caller: Caller) -> Answer {
+    caller.on_host(Action::ReadHealth)?;
+    Ok(Json(json!({"alive": true})))
 }
 
 /// `GET /readyz`: events are taken and made durable.
-pub(crate) async fn ready(State(host): State<Arc<Host>>) -> Response {
+pub(crate) async fn ready(State(host): State<Arc<Host>>, caller: Caller) -> Result<Response, Problem> {
+    caller.on_host(Action::ReadHealth)?;
     let healthy = host.is_healthy();
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": healthy}))).into_response()
+    Ok((status, Json(json!({"ready": healthy}))).into_response())
+}
+
+/// `GET /metrics`: the host's counters, for Prometheus.
+pub(crate) async fn metrics(State(service): State<Service>, caller: Caller) -> Result<Response, Problem> {
+    caller.on_host(Action::ReadMetrics)?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(axum::http::header::CONTENT_TYPE, kind)], service.host.metrics(service.sources.brokers()).await)
+        .into_response())
 }

@@ -6,6 +6,7 @@ use muster_kernel::state::{Grant, State};
 use muster_kernel::{FindingStatus, GrantId, Instant, NodeCode, facts, roster};
 use serde_json::{Map, Value as Json, json};
 
+use crate::access::permit::Reach;
 use crate::views::{local, maybe_local, plain, task, who};
 
 /// The registers, by name.
@@ -28,33 +29,105 @@ pub(crate) const NAMES: [&str; 16] = [
     "timers",
 ];
 
-/// A register, of one node and all below it where the register has places.
-pub(crate) fn of(state: &State, name: &str, node: Option<&str>) -> Option<Json> {
-    let root = state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
-    let node = node.map_or(root, ToOwned::to_owned);
+/// Registers that narrow to a node. Every other one is that of the whole district.
+const WITH_PLACES: [&str; 8] = ["powers", "grants", "resources", "feedback", "rates", "tasks", "duty", "command"];
+
+/// Whether a register narrows to a node.
+pub(crate) fn has_places(name: &str) -> bool {
+    WITH_PLACES.contains(&name)
+}
+
+/// Registers that are no lists of rows.
+const WITHOUT_ROWS: [&str; 5] = ["powers", "grants", "resources", "rates", "sources"];
+
+/// Whether a register is a list of rows, so that it has pages.
+pub(crate) fn is_list(name: &str) -> bool {
+    !WITHOUT_ROWS.contains(&name)
+}
+
+/// The field of a register's rows that a filter is about; `None`: it has no such field.
+pub(crate) fn field_of(register: &str, filter: &str) -> Option<&'static str> {
+    match (filter, register) {
+        ("kind", "tasks" | "pairs" | "processes") => Some("kind"),
+        ("kind", "feedback") => Some("class"),
+        ("status", "tasks") => Some("state"),
+        ("status", "awards") => Some("status"),
+        ("incident", "awards" | "processes" | "command") => Some("incident"),
+        _ => None,
+    }
+}
+
+/// Which rows of a list.
+pub(crate) struct Rows {
+    /// Fields, and what stands in them.
+    pub(crate) wanted: Vec<(&'static str, String)>,
+    /// So many are left out at the beginning.
+    pub(crate) from: usize,
+    /// So many are on one page; `None`: all.
+    pub(crate) limit: Option<usize>,
+}
+
+impl Rows {
+    /// The rows that are wanted, and whether there are more after them. What is no list stays as it is.
+    pub(crate) fn of(&self, register: Json) -> (Json, bool) {
+        let Json::Array(rows) = register else { return (register, false) };
+        let wanted = |row: &Json| self.wanted.iter().all(|(field, value)| row[field] == value.as_str());
+        let mut rows: Vec<Json> = rows.into_iter().filter(wanted).skip(self.from).collect();
+        let more = self.limit.is_some_and(|limit| rows.len() > limit);
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        (Json::Array(rows), more)
+    }
+}
+
+/// The part of a district that is asked for, and may be read.
+pub(crate) struct Part {
+    node: String,
+    reach: Reach,
+}
+
+impl Part {
+    /// A node with what may be read below it; without a node, the root's.
+    pub(crate) fn new(state: &State, node: Option<&str>, reach: Reach) -> Self {
+        let root = || state.charter().map(|charter| charter.root.to_string()).unwrap_or_default();
+        Self { node: node.map_or_else(root, ToOwned::to_owned), reach }
+    }
+
+    /// The whole district.
+    pub(crate) fn whole(state: &State) -> Self {
+        Self::new(state, None, Reach::Below)
+    }
+
+    /// Whether a node belongs to it.
+    pub(crate) fn holds(&self, state: &State, node: &NodeCode) -> bool {
+        match self.reach {
+            Reach::Alone => node.as_str() == self.node,
+            Reach::Below => node.as_str() == self.node || roster::is_within(state, node.as_str(), &self.node),
+        }
+    }
+}
+
+/// A register, of a part of the district where the register has places.
+pub(crate) fn of(state: &State, name: &str, part: &Part) -> Option<Json> {
+    let node = &part.node;
     Some(match name {
         "policies" => policies(state),
-        "powers" => powers(state, &node),
-        "grants" => grants(state, &node),
-        "resources" => resources(state, &node),
-        "feedback" => feedback(state, &node),
-        "rates" => rates(state, &node),
+        "powers" => powers(state, node),
+        "grants" => grants(state, part),
+        "resources" => resources(state, part),
+        "feedback" => feedback(state, part),
+        "rates" => rates(state, node),
         "awards" => awards(state),
         "ledger" => ledger(state),
         "pairs" => pairs(state),
-        "tasks" => tasks(state, &node),
+        "tasks" => tasks(state, part),
         "processes" => processes(state),
-        "duty" => duty(state, &node),
+        "duty" => duty(state, part),
         "sources" => sources(state),
-        "command" => command(state, &node),
+        "command" => command(state, part),
         "waiting" => waiting(state),
         "timers" => timers(state),
         _ => return None,
     })
-}
-
-fn within(state: &State, inner: &NodeCode, outer: &str) -> bool {
-    roster::is_within(state, inner.as_str(), outer)
 }
 
 /// Which package, with which settings, answers for which role.
@@ -88,10 +161,12 @@ fn grant(state: &State, id: &GrantId, row: &Grant) -> Json {
     })
 }
 
-fn grants(state: &State, node: &str) -> Json {
-    let given = state.grants.iter().filter(|(_, row)| within(state, &row.node, node));
+fn grants(state: &State, part: &Part) -> Json {
+    let given = state.grants.iter().filter(|(_, row)| part.holds(state, &row.node));
     let given = given.map(|(id, row)| grant(state, id, row));
-    let asked = state.grant_requests.iter().filter(|(_, row)| !row.decided).map(|(id, row)| {
+    let asked = state.grant_requests.iter().filter(|(_, row)| !row.decided);
+    let asked = asked.filter(|(_, row)| row.order.grantees.iter().any(|node| part.holds(state, node)));
+    let asked = asked.map(|(id, row)| {
         json!({
             "request": id, "by": row.by, "grantees": row.order.grantees, "powers": row.order.powers,
             "cap_minor": row.order.cap, "expires": local(state, row.order.expires),
@@ -101,8 +176,8 @@ fn grants(state: &State, node: &str) -> Json {
     json!({"given": given.collect::<Vec<_>>(), "asked": asked.collect::<Vec<_>>()})
 }
 
-fn resources(state: &State, node: &str) -> Json {
-    let requests = state.requests.iter().filter(|(_, row)| within(state, &row.node, node)).map(|(id, row)| {
+fn resources(state: &State, part: &Part) -> Json {
+    let requests = state.requests.iter().filter(|(_, row)| part.holds(state, &row.node)).map(|(id, row)| {
         let lines = row.lines.iter().map(|line| {
             json!({"kind": line.kind, "wanted": line.wanted, "committed": line.committed,
                    "open": line.wanted.saturating_sub(line.committed)})
@@ -112,7 +187,11 @@ fn resources(state: &State, node: &str) -> Json {
             "needed_by": maybe_local(state, row.needed_by), "incident": row.incident,
         })
     });
-    let offers = state.offers.iter().map(|(id, row)| {
+    let offers = state.offers.iter().filter(|(_, row)| {
+        let asked = row.request.as_ref().and_then(|id| state.requests.get(id)).map(|asked| &asked.node);
+        part.holds(state, &row.node) || asked.is_some_and(|node| part.holds(state, node))
+    });
+    let offers = offers.map(|(id, row)| {
         json!({
             "offer": id, "request": row.request, "by": row.by, "node": row.node, "lines": row.lines,
             "taken": row.taken, "arrives": maybe_local(state, row.arrives),
@@ -122,8 +201,8 @@ fn resources(state: &State, node: &str) -> Json {
     json!({"requests": requests.collect::<Vec<_>>(), "offers": offers.collect::<Vec<_>>()})
 }
 
-fn feedback(state: &State, node: &str) -> Json {
-    let cases = state.cases.iter().filter(|(_, row)| within(state, &row.node, node)).map(|(id, row)| {
+fn feedback(state: &State, part: &Part) -> Json {
+    let cases = state.cases.iter().filter(|(_, row)| part.holds(state, &row.node)).map(|(id, row)| {
         json!({
             "case": id, "node": row.node, "class": row.class, "items": row.items,
             "opened": local(state, row.opened), "contact_by": local(state, row.contact_by),
@@ -174,8 +253,8 @@ fn pairs(state: &State) -> Json {
     rows.collect()
 }
 
-fn tasks(state: &State, node: &str) -> Json {
-    let rows = state.tasks.iter().filter(|(_, row)| within(state, &row.order.node, node));
+fn tasks(state: &State, part: &Part) -> Json {
+    let rows = state.tasks.iter().filter(|(_, row)| part.holds(state, &row.order.node));
     rows.map(|(id, row)| task(state, id, row)).collect()
 }
 
@@ -196,11 +275,11 @@ fn processes(state: &State) -> Json {
 }
 
 /// Who is on duty now, post by post; nobody is a gap.
-fn duty(state: &State, node: &str) -> Json {
+fn duty(state: &State, part: &Part) -> Json {
     let duties = state.charter().map(|charter| charter.duties.as_slice()).unwrap_or_default();
     let mut posts: Vec<(&NodeCode, &str)> = duties
         .iter()
-        .filter(|duty| within(state, &duty.node, node))
+        .filter(|duty| part.holds(state, &duty.node))
         .map(|duty| (&duty.node, duty.post.as_str()))
         .collect();
     posts.sort_unstable();
@@ -225,8 +304,8 @@ fn sources(state: &State) -> Json {
     json!({"judged": judged.collect::<Vec<_>>(), "heard": heard.collect::<Vec<_>>()})
 }
 
-fn command(state: &State, node: &str) -> Json {
-    let open = state.incidents.iter().filter(|(_, row)| row.closed.is_none() && within(state, &row.node, node));
+fn command(state: &State, part: &Part) -> Json {
+    let open = state.incidents.iter().filter(|(_, row)| row.closed.is_none() && part.holds(state, &row.node));
     let rows = open.filter_map(|(id, row)| {
         let command = row.command.as_ref()?;
         Some(json!({

@@ -5,22 +5,34 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use muster_runtime::{Committed, Host};
+use muster_access::{Action, Proof};
+use muster_kernel::{Instant, Milliseconds};
+use muster_runtime::Committed;
 use serde::Deserialize;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio_stream::Stream;
 
-use crate::problem::{Problem, language};
+use crate::Service;
+use crate::access::Caller;
+use crate::connection::Peer;
+use crate::language::Language;
+use crate::problem::{Kind, Problem};
 use crate::reads;
 
 /// Entries read from the journal at once while a reader catches up.
 const CATCH_UP: usize = 200;
+/// Where a reader says what it has seen.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// How often an idle stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// So long an entry may be followed with a signed token, before it is shown again.
+const SIGNED_FOR: Milliseconds = Milliseconds::minutes(15);
 
 /// Where a stream begins.
 #[derive(Debug, Deserialize)]
@@ -31,27 +43,57 @@ pub(crate) struct From {
 
 /// `GET /v1/districts/{district}/stream`: from `?from=`, after `Last-Event-ID`, or from now on.
 pub(crate) async fn entries(
-    State(host): State<Arc<Host>>,
+    State(service): State<Service>,
     Path(district): Path<String>,
     Query(wanted): Query<From>,
+    caller: Caller,
+    Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let language = language(&headers);
+    let (host, language) = (Arc::clone(&service.host), caller.language);
+    caller.in_district(&host, Action::ReadStream, &district, None).await?;
     // Subscribed before the head is read: nothing falls between the past and the present.
     let live = host.subscribe(&district).map_err(|error| Problem::of_query(&error, language))?;
     let status = host.status(&district, false).await.map_err(|error| Problem::of_query(&error, language))?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last: u64| last + 1).max(1);
+    // Whatever is no position was refused before.
+    let last =
+        headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    let next = last.map_or(wanted.from.unwrap_or(status.seq + 1), |last| last + 1).max(1);
+    if next > status.seq + 1 {
+        let field = if last.is_some() { LAST_EVENT_ID } else { "from" };
+        return Err(ahead(next, status.seq, field, language));
+    }
     let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);
-    let feed = Feed { host, district, live, next, waiting: VecDeque::new() };
-    tokio::spawn(feed.run(sender));
+    let until = match caller.identity.proof {
+        // Its end is known to the issuer only; whoever follows for longer shows it again.
+        Proof::OpenIdConnect { .. } => host.now() + SIGNED_FOR,
+        _ => Instant::MAX,
+    };
+    let feed = Feed { service, caller, until, district, live, next, waiting: VecDeque::new() };
+    tokio::spawn(feed.run(sender, peer.stop.clone()));
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
+/// A reader who has seen what this journal does not hold would miss what came in its place.
+fn ahead(next: u64, head: u64, field: &str, language: Language) -> Problem {
+    let (zh, en) = (
+        format!(
+            "从第 {next} 条起读取,但最新一条是第 {head} 条;日志末尾曾丢失,或这是别处的位置;请用 `from` 重新指定起点"
+        ),
+        format!(
+            "the stream is to begin at entry {next}, but entry {head} is the newest: the journal's end was lost, or the \
+             position is another journal's; say with `from` where to begin"
+        ),
+    );
+    Problem::new(Kind::BadRequest, language, language.of(&zh, &en)).field(Some(field))
+}
+
 /// One reader's way through the journal. It reads the past, then follows; a reader that lags reads the past again.
 struct Feed {
-    host: Arc<Host>,
+    service: Service,
+    caller: Caller,
+    until: Instant,
     district: String,
     live: broadcast::Receiver<Arc<Committed>>,
     next: u64,
@@ -59,8 +101,22 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(mut self, sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>) {
-        while let Some(event) = self.following().await {
+    async fn run(
+        mut self,
+        sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        loop {
+            let event = tokio::select! {
+                Some(event) = self.following() => event,
+                _ = stop.changed() => return,
+                else => return,
+            };
+            // A token that ended meanwhile sees no entry more.
+            let now = self.service.host.now();
+            if now >= self.until || !self.service.gate.still_holds(&self.caller.identity, now) {
+                return;
+            }
             if sender.send(Ok(event)).await.is_err() {
                 return;
             }
@@ -75,7 +131,7 @@ impl Feed {
                 let event = Event::default().id(committed.entry.seq.to_string()).event("entry");
                 return event.json_data(reads::committed(&committed)).ok();
             }
-            let past = reads::read(&self.host, self.district.clone(), self.next, CATCH_UP).await.ok()?;
+            let past = reads::read(&self.service.host, self.district.clone(), self.next, CATCH_UP).await.ok()?;
             self.waiting.extend(past);
             if self.waiting.is_empty() {
                 match self.live.recv().await {

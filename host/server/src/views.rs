@@ -1,8 +1,8 @@
 //! The border's own words for what a district holds. Converted by hand: the kernel's types are free to change.
 
 use muster_kernel::act::Party;
-use muster_kernel::state::{CallState, Incident, State, Task};
-use muster_kernel::{IncidentId, Instant, TaskId, Value, facts, roster};
+use muster_kernel::state::{CallState, Finding, Incident, State, Task};
+use muster_kernel::{FindingId, IncidentId, Instant, TaskId, Value, facts, roster};
 use muster_runtime::output::shown_name;
 use serde_json::{Value as Json, json};
 
@@ -68,7 +68,7 @@ pub(crate) fn full(state: &State, id: &IncidentId, row: &Incident) -> Json {
     view["reports"] = reports(state, &key);
     view["spending"] = spending(state, &key);
     view["grants"] = grants(state, &key);
-    view["findings"] = findings(state, Some(id));
+    view["findings"] = findings(state, |row| row.incident.as_ref() == Some(id));
     view
 }
 
@@ -187,15 +187,16 @@ fn grants(state: &State, incident: &Scope) -> Json {
     rows.collect()
 }
 
-/// Findings, of one incident or of all, newest last.
-pub(crate) fn findings(state: &State, incident: Option<&IncidentId>) -> Json {
-    let chosen = state.findings.iter().filter(|(_, row)| incident.is_none() || row.incident.as_ref() == incident);
-    let rows = chosen.map(|(id, row)| {
-        json!({
-            "id": id, "code": row.order.code, "node": row.order.node, "subject": row.order.subject,
-            "incident": row.incident, "raised": local(state, row.raised), "status": row.status, "answer": row.answer,
-            "answer_by": maybe_local(state, row.order.answer_by),
-        })
-    });
-    rows.collect()
+/// The findings that are wanted.
+fn findings(state: &State, wanted: impl Fn(&Finding) -> bool) -> Json {
+    let chosen = state.findings.iter().filter(|(_, row)| wanted(row));
+    chosen.map(|(id, row)| finding(state, id, row)).collect()
+}
+
+pub(crate) fn finding(state: &State, id: &FindingId, row: &Finding) -> Json {
+    json!({
+        "id": id, "code": row.order.code, "node": row.order.node, "subject": row.order.subject,
+        "incident": row.incident, "raised": local(state, row.raised), "status": row.status, "answer": row.answer,
+        "answer_by": maybe_local(state, row.order.answer_by),
+    })
 }

@@ -1,7 +1,8 @@
 //! Copies of a data folder, also of one that a host is writing to.
 //!
 //! What was acknowledged before the copy began is in it. The order makes it whole: checkpoints before the journal, so that
-//! none speaks of entries that are not there; the vault after it, so that no entry names bytes that are missing. The view
+//! none speaks of entries that are not there; what the outbox keeps before it, too, so that it never stands beyond the
+//! journal; the vault after it, so that no entry names bytes that are missing. The view
 //! and what was compiled are left out: the journal rebuilds the one, the vault the other.
 
 use std::fs::{self, File};
@@ -13,6 +14,9 @@ use crate::error::Error;
 use crate::media::{Disk, Media};
 use crate::segment::{Scan, Step};
 
+/// Where the outbox keeps its rows, in a data folder.
+pub const OUTBOX: &str = "outbox";
+
 /// What was copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Copied {
@@ -22,7 +26,7 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies a data folder into an empty one, durably.
+/// Copies a data folder into an empty one, durably. A folder that is made for it is for its owner alone.
 ///
 /// # Errors
 /// When the target holds anything, a segment is damaged, or the disk refuses.
@@ -31,12 +35,14 @@ pub fn copy(data: &Path, target: &Path) -> Result<Copied, Error> {
         let what = what.display().to_string();
         move |reason| Error::disk(what, reason)
     };
-    fs::create_dir_all(target).map_err(failed(target))?;
+    crate::folder::make(target).map_err(failed(target))?;
     if fs::read_dir(target).map_err(failed(target))?.next().is_some() {
         let reason = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it is not empty; give a new folder");
         return Err(Error::disk(target.display().to_string(), reason));
     }
     let mut copied = Copied::default();
+    let outbox = data.join(OUTBOX);
+    copy_folder(&outbox, &target.join(OUTBOX), &mut copied).map_err(failed(&outbox))?;
     let folder = checkpoint::FOLDER;
     copy_folder(&data.join(folder), &target.join(folder), &mut copied).map_err(failed(&data.join(folder)))?;
     copy_journal(&data.join("journal"), &target.join("journal"), &mut copied)?;

@@ -134,18 +134,20 @@ impl Checkpoints {
     pub fn sign(&mut self, journal: &Journal, at: &str) -> Result<usize, CheckpointError> {
         let mut lines = Vec::new();
         let mut signed = 0;
-        for (district, head) in journal.heads() {
-            let tree = self.trees.entry(district.clone()).or_default();
-            if tree.size() >= head.seq {
-                continue;
-            }
-            let mut last = Head::default();
-            for record in journal.read(&district, tree.size() + 1) {
-                let record = record?;
-                tree.add(&record.hash);
-                last = Head { seq: record.seq, hash: record.hash };
-            }
-            let checkpoint = signed_by(&self.key, district, last, tree, at);
+        let behind = journal.heads().into_iter().map(|(district, head)| {
+            let size = self.trees.get(&district).map_or(0, Tree::size);
+            (district, head.seq, size)
+        });
+        let behind = behind.filter(|(_, seq, size)| size < seq).map(|(district, _, size)| (district, size)).collect();
+        let mut last = BTreeMap::new();
+        for record in journal.read_onward(&behind) {
+            let record = record?;
+            self.trees.entry(record.district.clone()).or_default().add(&record.hash);
+            last.insert(record.district, Head { seq: record.seq, hash: record.hash });
+        }
+        for (district, head) in last {
+            let tree = &self.trees[&district];
+            let checkpoint = signed_by(&self.key, district, head, tree, at);
             serde_json::to_writer(&mut lines, &checkpoint).expect("a checkpoint holds only what JSON can say");
             lines.push(b'\n');
             signed += 1;

@@ -1,17 +1,18 @@
 //! Folders whose names survive a power loss: a name is durable only once the folder that holds it was synced.
 
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 /// Makes a folder and every missing one above it, and makes their names durable. Nothing that is later kept in it can
-/// then vanish with its name.
+/// then vanish with its name. What is made is for its owner alone: a journal names people.
 ///
 /// # Errors
 /// When the disk refuses.
 pub(crate) fn make(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !is_there(folder)).collect();
-    fs::create_dir_all(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     for fresh in missing {
         sync(above(fresh))?;
     }

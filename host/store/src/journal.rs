@@ -7,7 +7,7 @@ use crate::error::{AppendError, Error};
 use crate::known::{Head, Shared};
 use crate::media::Media;
 use crate::record::Record;
-use crate::records::Records;
+use crate::records::{Holding, Onward, Records};
 use crate::vault::hexadecimal;
 use crate::walk;
 use crate::writer::{Done, Queue, Request, Writer};
@@ -145,6 +145,28 @@ impl Journal {
         let head = shared.heads.get(district).copied().unwrap_or_default();
         let start = shared.places.before(district, from.max(1));
         Records::new(Arc::clone(&self.media), district, from.max(1)..=head.seq, start)
+    }
+
+    /// The durable records behind a position of each of these districts, in the order in which they were written. What stands
+    /// between them is passed over once, not once for each district.
+    pub fn read_onward(&self, behind: &BTreeMap<String, u64>) -> Onward {
+        let shared = self.shared.read().expect("no holder panics");
+        let wanted: BTreeMap<String, (u64, u64)> = behind
+            .iter()
+            .filter_map(|(district, seq)| Some((district.clone(), (seq + 1, shared.heads.get(district)?.seq))))
+            .filter(|(_, (next, last))| next <= last)
+            .collect();
+        let places = wanted.iter().filter_map(|(district, (next, _))| shared.places.before(district, *next));
+        let first = places.min();
+        Onward::new(Arc::clone(&self.media), wanted, first)
+    }
+
+    /// The durable records of all districts whose payload holds a text, in the order in which they were written. Everything
+    /// that became durable before the call is looked at.
+    pub fn read_holding(&self, text: &str) -> Holding {
+        let shared = self.shared.read().expect("no holder panics");
+        let heads = shared.heads.iter().map(|(district, head)| (district.clone(), head.seq)).collect();
+        Holding::new(Arc::clone(&self.media), text, heads, shared.places.first())
     }
 
     /// One durable record of a district.

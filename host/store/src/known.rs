@@ -40,6 +40,11 @@ impl Places {
         }
     }
 
+    /// Where the first record of all stands.
+    pub(crate) fn first(&self) -> Option<(u64, u64)> {
+        self.by_district.values().filter_map(|places| places.values().next()).min().copied()
+    }
+
     /// The nearest remembered place at or before a position.
     pub(crate) fn before(&self, district: &str, seq: u64) -> Option<(u64, u64)> {
         let places = self.by_district.get(district)?;

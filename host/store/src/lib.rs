@@ -1,9 +1,10 @@
-//! Storage: the journal that is the truth, the sled view that can be rebuilt, the vault of exact bytes, and the
-//! cache of compiled programs.
+//! Storage: the journal that is the truth, the sled view that can be rebuilt, the vault of exact bytes, rows that must
+//! not be lost, and the cache of compiled programs.
 //!
 //! The only crate that touches the disk or says sled. It knows nothing of events or policies: payloads are bytes.
 
 pub mod backup;
+mod batches;
 pub mod checkpoint;
 pub mod compiled;
 mod error;
@@ -23,6 +24,7 @@ mod view;
 mod walk;
 mod writer;
 
+pub use batches::{Batches, BatchesError, RowChange};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use compiled::{Compiled, CompiledError};
 pub use error::{AppendError, Error};

@@ -1,7 +1,11 @@
-//! Durable records of one district in order, read through a window: one record costs little, wherever it stands.
+//! Durable records in order, of one district or of all, read through a window: one record costs little, wherever it
+//! stands.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+use memchr::memmem;
 
 use crate::error::Error;
 use crate::media::{Media, Segment};
@@ -13,10 +17,35 @@ const WINDOW: usize = 128 << 10;
 
 /// Durable records of a district, read segment by segment.
 pub struct Records {
-    media: Arc<dyn Media>,
+    forward: Forward,
     district: String,
     next: u64,
     last: u64,
+}
+
+/// Durable records of all districts whose payload holds a text, in the order in which they were written.
+pub struct Holding {
+    forward: Forward,
+    text: memmem::Finder<'static>,
+    /// The last record of each district that is read.
+    heads: BTreeMap<String, u64>,
+    /// Records that were not met yet.
+    left: u64,
+}
+
+/// Durable records of many districts behind a position of each, in the order in which they were written: one way through
+/// the journal, however many districts there are.
+pub struct Onward {
+    forward: Forward,
+    /// For each district the position that is wanted next, and the last one.
+    wanted: BTreeMap<String, (u64, u64)>,
+    /// Records that were not met yet.
+    left: u64,
+}
+
+/// Goes through the segments, one record after the other.
+struct Forward {
+    media: Arc<dyn Media>,
     place: Option<(u64, u64)>,
     window: Option<Window>,
 }
@@ -40,29 +69,82 @@ impl Records {
         place: Option<(u64, u64)>,
     ) -> Self {
         let (next, last) = positions.into_inner();
-        Self { media, district: district.into(), next, last, place, window: None }
+        Self { forward: Forward { media, place, window: None }, district: district.into(), next, last }
     }
+}
 
-    fn find(&mut self) -> Result<Option<Record>, Error> {
+impl Holding {
+    pub(crate) fn new(
+        media: Arc<dyn Media>,
+        text: &str,
+        heads: BTreeMap<String, u64>,
+        place: Option<(u64, u64)>,
+    ) -> Self {
+        let left = heads.values().sum();
+        let text = memmem::Finder::new(text).into_owned();
+        Self { forward: Forward { media, place, window: None }, text, heads, left }
+    }
+}
+
+impl Onward {
+    pub(crate) fn new(media: Arc<dyn Media>, wanted: BTreeMap<String, (u64, u64)>, place: Option<(u64, u64)>) -> Self {
+        let left = wanted.values().map(|(next, last)| (last + 1).saturating_sub(*next)).sum();
+        Self { forward: Forward { media, place, window: None }, wanted, left }
+    }
+}
+
+impl Iterator for Onward {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { forward, wanted, left } = self;
+        // Beyond the last one a writer may be in the middle of the next: it is not even looked at.
+        if *left == 0 {
+            return None;
+        }
+        let found = forward.find(|record| match wanted.get_mut(record.district) {
+            Some((next, last)) if record.seq == *next && *next <= *last => {
+                *next += 1;
+                *left -= 1;
+                Wanted::This
+            }
+            _ => Wanted::Another,
+        });
+        if found.is_err() {
+            *left = 0;
+        }
+        found.transpose()
+    }
+}
+
+impl Forward {
+    /// The next record that is wanted.
+    fn find(&mut self, mut is_wanted: impl FnMut(&RecordView<'_>) -> Wanted) -> Result<Option<Record>, Error> {
         loop {
             if self.window.is_none() {
                 let Some((number, offset)) = self.place.take() else { return Ok(None) };
                 self.window = Some(Window::open(self.media.as_ref(), number, offset)?);
             }
             let Some(window) = &mut self.window else { return Ok(None) };
-            match window.next()? {
-                Some(record) if record.district == self.district && record.seq >= self.next => {
-                    self.next = record.seq + 1;
-                    return Ok(Some(record.to_record()));
-                }
-                Some(_) => {}
-                None => {
-                    self.place = Some((window.number + 1, segment::HEADER as u64));
-                    self.window = None;
-                }
+            let Some(record) = window.next()? else {
+                self.place = Some((window.number + 1, segment::HEADER as u64));
+                self.window = None;
+                continue;
+            };
+            match is_wanted(&record) {
+                Wanted::This => return Ok(Some(record.to_record())),
+                Wanted::Another => {}
+                Wanted::NoMore => return Ok(None),
             }
         }
     }
+}
+
+/// What is to become of a record that was met.
+enum Wanted {
+    This,
+    Another,
+    NoMore,
 }
 
 impl Window {
@@ -113,9 +195,42 @@ impl Iterator for Records {
         if self.next > self.last {
             return None;
         }
-        let found = self.find();
+        let (district, next) = (&self.district, self.next);
+        let is_wanted = |record: &RecordView<'_>| {
+            if record.district == district && record.seq >= next { Wanted::This } else { Wanted::Another }
+        };
+        let found = self.forward.find(is_wanted);
+        self.next = match &found {
+            Ok(Some(record)) => record.seq + 1,
+            Ok(None) => self.next,
+            Err(_) => u64::MAX,
+        };
+        found.transpose()
+    }
+}
+
+impl Iterator for Holding {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { forward, text, heads, left } = self;
+        // Beyond the last one a writer may be in the middle of the next: it is not even looked at.
+        if *left == 0 {
+            return None;
+        }
+        let found = forward.find(|record| {
+            if heads.get(record.district).is_none_or(|last| record.seq > *last) {
+                return Wanted::Another;
+            }
+            *left -= 1;
+            match text.find(record.payload) {
+                Some(_) => Wanted::This,
+                None if *left == 0 => Wanted::NoMore,
+                None => Wanted::Another,
+            }
+        });
         if found.is_err() {
-            self.next = u64::MAX;
+            *left = 0;
         }
         found.transpose()
     }

@@ -1,9 +1,14 @@
 //! The vault: exact bytes of packages and settings, by their SHA-256. Durable before the entry that names them.
+//!
+//! Beside them lie drafts: bytes that no entry names, which a power loss may take. A sync costs every district's next
+//! commit, so what was refused does not get one.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -30,11 +35,16 @@ pub enum VaultError {
 
 /// Numbers files that are not whole yet.
 static FRESH: AtomicU64 = AtomicU64::new(0);
+/// The subfolder of bytes that no entry names.
+const DRAFTS: &str = "drafts";
 
 /// A folder of exact bytes.
 #[derive(Debug, Clone)]
 pub struct Vault {
     folder: PathBuf,
+    /// Subfolders whose names are durable for certain. The first file that a process puts into one syncs the name; a
+    /// sync costs as much as a commit of the journal beside it, so later files do not pay for it again.
+    durable: Arc<Mutex<BTreeSet<u8>>>,
 }
 
 impl Vault {
@@ -44,7 +54,7 @@ impl Vault {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, VaultError> {
         folder::make(folder).map_err(|reason| disk(folder, reason))?;
-        Ok(Self { folder: folder.into() })
+        Ok(Self { folder: folder.into(), durable: Arc::default() })
     }
 
     /// Keeps bytes and gives their digest. Keeping them twice changes nothing.
@@ -58,19 +68,38 @@ impl Vault {
             return Ok(digest);
         }
         let keep = || {
-            std::fs::create_dir_all(&folder)?;
-            // The same bytes may be kept by several threads at once; each writes a file of its own.
-            let number = FRESH.fetch_add(1, Ordering::Relaxed);
-            let fresh = file.with_extension(format!("{number}.new"));
-            let mut handle = File::create(&fresh)?;
-            handle.write_all(bytes)?;
-            handle.sync_all()?;
-            std::fs::rename(&fresh, &file)?;
-            folder::sync(&folder)?;
-            folder::sync(&self.folder)
+            self.make(&folder, digest[0])?;
+            place(&file, bytes, File::sync_all)?;
+            folder::sync(&folder)
         };
         keep().map_err(|reason| disk(&file, reason))?;
         Ok(digest)
+    }
+
+    /// Keeps bytes that no entry names, and gives their digest: [`Vault::get`] gives them, a power loss may take them.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is half kept.
+    pub fn draft(&self, bytes: &[u8]) -> Result<[u8; 32], VaultError> {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let file = self.draft_place(&digest);
+        let keep = || {
+            std::fs::create_dir_all(self.folder.join(DRAFTS))?;
+            place(&file, bytes, |_| Ok(()))
+        };
+        keep().map_err(|reason| disk(&file, reason))?;
+        Ok(digest)
+    }
+
+    /// Makes a subfolder and its name durable; under a lock, so that nobody relies on a name before it is.
+    fn make(&self, folder: &Path, name: u8) -> std::io::Result<()> {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable.contains(&name) {
+            std::fs::create_dir_all(folder)?;
+            folder::sync(&self.folder)?;
+            durable.insert(name);
+        }
+        Ok(())
     }
 
     /// The bytes with this digest, checked.
@@ -78,7 +107,11 @@ impl Vault {
     /// # Errors
     /// When they are missing, changed, or the disk refuses.
     pub fn get(&self, digest: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
-        let (_, file) = self.place(digest);
+        let (_, mut file) = self.place(digest);
+        let drafted = self.draft_place(digest);
+        if !file.exists() && drafted.exists() {
+            file = drafted;
+        }
         let bytes = match std::fs::read(&file) {
             Ok(bytes) => bytes,
             Err(reason) if reason.kind() == std::io::ErrorKind::NotFound => {
@@ -93,12 +126,26 @@ impl Vault {
         }
     }
 
+    fn draft_place(&self, digest: &[u8; 32]) -> PathBuf {
+        self.folder.join(DRAFTS).join(format!("{}.bin", hexadecimal(digest)))
+    }
+
     fn place(&self, digest: &[u8; 32]) -> (PathBuf, PathBuf) {
         let name = hexadecimal(digest);
         let folder = self.folder.join(&name[..2]);
         let file = folder.join(format!("{name}.bin"));
         (folder, file)
     }
+}
+
+/// Puts a file in place whole. The same bytes may be kept by several threads at once; each writes a file of its own.
+fn place(file: &Path, bytes: &[u8], sync: impl FnOnce(&File) -> std::io::Result<()>) -> std::io::Result<()> {
+    let number = FRESH.fetch_add(1, Ordering::Relaxed);
+    let fresh = file.with_extension(format!("{number}.new"));
+    let mut handle = File::create(&fresh)?;
+    handle.write_all(bytes)?;
+    sync(&handle)?;
+    std::fs::rename(&fresh, file)
 }
 
 fn disk(place: &Path, reason: std::io::Error) -> VaultError {
@@ -117,6 +164,19 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_draft_is_given_until_the_same_bytes_are_kept_for_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = Vault::open(folder.path()).expect("a vault");
+        let digest = vault.draft(b"report").expect("drafted");
+        assert_eq!(vault.get(&digest).expect("given"), b"report");
+        assert!(!vault.place(&digest).1.exists());
+        assert_eq!(vault.put(b"report").expect("kept"), digest);
+        assert!(vault.place(&digest).1.exists());
+        std::fs::remove_dir_all(folder.path().join(DRAFTS)).expect("gone, as a power loss may have it");
+        assert_eq!(vault.get(&digest).expect("given"), b"report");
+    }
 
     #[test]
     fn changed_bytes_are_never_given() {

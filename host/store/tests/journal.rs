@@ -208,3 +208,72 @@ fn verify_names_an_entry_that_was_rewritten_with_its_checksum() {
     let fault = journal.verify(None, |_| ()).expect("readable").fault.expect("a fault");
     assert!(fault.contains("district d, entry 1") && fault.contains("changed"), "{fault}");
 }
+
+#[test]
+fn records_that_hold_a_text_come_in_the_order_in_which_all_districts_wrote_them() {
+    let media = MemoryMedia::new();
+    let journal = open(&media);
+    let mut chains = Chains::default();
+    // Over several segments, the districts in turn, every third record with the text.
+    let mut wanted = Vec::new();
+    for number in 0..300_usize {
+        let district = ["a", "b", "c"][(number + number / 3) % 3];
+        let marked = number.is_multiple_of(3);
+        let record = chains.next(district, if marked { 1_000 + number } else { number % 90 });
+        if marked {
+            wanted.push((record.district.clone(), record.seq));
+        }
+        journal.append_and_wait(vec![record]).expect("durable");
+    }
+    let text = "x".repeat(1_000);
+    let found = |journal: &Journal| -> Vec<(String, u64)> {
+        let records = journal.read_holding(&text).map(|record| record.expect("readable"));
+        records.map(|record| (record.district, record.seq)).collect()
+    };
+    assert_eq!(found(&journal), wanted);
+    // What is written while it is read does not belong to it.
+    let mut reading = journal.read_holding(&text);
+    assert!(reading.next().is_some_and(|first| first.is_ok()));
+    journal.append_and_wait(vec![chains.next("a", 2_000)]).expect("durable");
+    assert_eq!(reading.count(), wanted.len() - 1);
+    assert_eq!(found(&journal).len(), wanted.len() + 1);
+    assert_eq!(journal.read_holding("nowhere").count(), 0);
+    assert_eq!(open(&MemoryMedia::new()).read_holding("x").count(), 0, "an empty journal holds nothing");
+}
+
+#[test]
+fn what_stands_behind_a_position_of_each_district_is_read_in_one_way_through_the_journal() {
+    let media = MemoryMedia::new();
+    let journal = open(&media);
+    let mut chains = Chains::default();
+    let mut written = Vec::new();
+    for number in 0..300_usize {
+        let record = chains.next(["a", "b", "c", "d"][(number + number / 4) % 4], number % 90);
+        written.push((record.district.clone(), record.seq));
+        journal.append_and_wait(vec![record]).expect("durable");
+    }
+    let behind = |positions: &[(&str, u64)]| -> Vec<(String, u64)> {
+        let behind = positions.iter().map(|(district, seq)| ((*district).to_owned(), *seq)).collect();
+        journal.read_onward(&behind).map(|record| record.expect("readable")).map(|r| (r.district, r.seq)).collect()
+    };
+    let expected = |positions: &[(&str, u64)]| -> Vec<(String, u64)> {
+        let wanted =
+            |(district, seq): &&(String, u64)| positions.iter().any(|(of, after)| of == district && seq > after);
+        written.iter().filter(wanted).cloned().collect()
+    };
+    for positions in [
+        vec![("a", 0), ("b", 0), ("c", 0), ("d", 0)],
+        vec![("a", 40), ("b", 3), ("c", 75)],
+        vec![("d", 74)],
+        vec![("a", 1_000), ("nobody", 0)],
+        Vec::new(),
+    ] {
+        assert_eq!(behind(&positions), expected(&positions), "{positions:?}");
+    }
+    // What is written while it is read does not belong to it.
+    let mut reading = journal.read_onward(&BTreeMap::from([("b".to_owned(), 70)]));
+    let count = expected(&[("b", 70)]).len();
+    assert!(reading.next().is_some_and(|first| first.is_ok()));
+    journal.append_and_wait(vec![chains.next("b", 10)]).expect("durable");
+    assert_eq!(reading.count(), count - 1);
+}

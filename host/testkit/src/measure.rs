@@ -12,7 +12,7 @@ pub const COUNT: &str = "--count";
 pub const COUNTED: u32 = 20;
 /// How often a case runs before anything is counted or timed: pools are warm then, tables indexed.
 const WARM: u32 = 50;
-/// How many calls are timed one by one.
+/// How many calls are timed one by one, unless `MUSTER_TIMED` says otherwise, for instance to look on with a profiler.
 const TIMED: usize = 20_000;
 
 /// Times cases one after the other, or lets them be counted.
@@ -71,7 +71,8 @@ pub struct Spread {
 impl Spread {
     /// Times calls one by one.
     pub fn of(call: &mut dyn FnMut()) -> Self {
-        Self::of_calls(TIMED, call)
+        let said = std::env::var("MUSTER_TIMED").ok().and_then(|number| number.parse().ok());
+        Self::of_calls(said.unwrap_or(TIMED).max(1), call)
     }
 
     /// Times so many calls one by one.

@@ -34,7 +34,7 @@ pub(crate) fn count(root: &Path, update: bool) -> anyhow::Result<()> {
 }
 
 /// The bench's executable.
-fn built(root: &Path, package: &str, bench: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(root: &Path, package: &str, bench: &str) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.current_dir(root).args(["bench", "--package", package, "--bench", bench, "--no-run"]);

@@ -1,9 +1,14 @@
-//! Chores of the project: `cargo xtask plugins`, `cargo xtask demo`, `cargo xtask count`. Nothing here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `steadiness` and `contract-test`. Nothing
+//! here is shipped.
 
+mod contract_test;
 mod count;
+mod performance;
+mod steadiness;
 
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
@@ -23,8 +28,14 @@ fn main() -> ExitCode {
         ["demo", "--speed", speed] => demo(speed),
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
+        ["performance"] => performance(),
+        ["steadiness"] => steadiness("10"),
+        ["steadiness", minutes] => steadiness(minutes),
+        ["contract-test"] => contract_test(false),
+        ["contract-test", "--short"] => contract_test(true),
         _ => Err(anyhow::anyhow!(
-            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]` or `cargo xtask count [--update]`"
+            "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
+             `cargo xtask performance`, `cargo xtask steadiness [MINUTES]` or `cargo xtask contract-test [--short]`"
         )),
     };
     match done {
@@ -41,12 +52,41 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(here.ancestors().nth(2).context("this crate stands two folders below the root")?.to_path_buf())
 }
 
+/// Measures the release build.
+fn performance() -> anyhow::Result<()> {
+    let (root, muster) = (root()?, built(&["--release"])?);
+    packages(&root, &muster)?;
+    performance::performance(&root, &muster)
+}
+
+/// Lets the release build bear too much.
+fn steadiness(minutes: &str) -> anyhow::Result<()> {
+    let minutes = minutes.parse().context("say how many minutes the surge lasts")?;
+    let (root, muster) = (root()?, built(&["--release"])?);
+    packages(&root, &muster)?;
+    steadiness::steadiness(&root, &muster, minutes)
+}
+
+/// Holds a host to the contract of its interface.
+fn contract_test(is_short: bool) -> anyhow::Result<()> {
+    let root = root()?;
+    // The binary that the tests have built already, where it is named.
+    let muster = std::env::var_os("MUSTER_BINARY").map_or_else(muster, |named| Ok(named.into()))?;
+    packages(&root, &muster)?;
+    contract_test::contract_test(&root, &muster, is_short)
+}
+
 /// The `muster` binary, built.
 fn muster() -> anyhow::Result<PathBuf> {
+    built(&[])
+}
+
+fn built(options: &[&str]) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root()?)
         .args(["build", "--package", "muster", "--message-format", "json-render-diagnostics"])
+        .args(options)
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "muster does not build");
@@ -64,6 +104,19 @@ fn executable(messages: &str, target: &str) -> Option<PathBuf> {
     found.find(of_target)
 }
 
+/// The address of a host that was just started, once it takes events; and what it says from then on.
+fn ready(host: &mut Child) -> anyhow::Result<(String, Lines<BufReader<ChildStderr>>)> {
+    let said = host.stderr.take().context("its standard error was asked for")?;
+    let (mut lines, mut heard) = (BufReader::new(said).lines(), Vec::new());
+    loop {
+        let line = lines.next().with_context(|| format!("the host did not come up: {heard:?}"))??;
+        if let Some((_, address)) = line.split_once("ready on ") {
+            return Ok((address.to_owned(), lines));
+        }
+        heard.push(line);
+    }
+}
+
 fn run(command: &mut Command) -> anyhow::Result<()> {
     let status = command.status().with_context(|| format!("{command:?}"))?;
     if status.success() { Ok(()) } else { bail!("{command:?} ended with {status}") }
@@ -71,10 +124,13 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// Builds the reference policies into the profile's folder.
 fn plugins() -> anyhow::Result<()> {
-    let (root, muster) = (root()?, muster()?);
+    packages(&root()?, &muster()?)
+}
+
+fn packages(root: &Path, muster: &Path) -> anyhow::Result<()> {
     for policy in POLICIES {
         let out = root.join(PACKAGES).join(format!("{policy}.wasm"));
-        run(Command::new(&muster).arg("build").arg(root.join("plugins").join(policy)).arg("--out").arg(out))?;
+        run(Command::new(muster).arg("build").arg(root.join("plugins").join(policy)).arg("--out").arg(out))?;
     }
     Ok(())
 }

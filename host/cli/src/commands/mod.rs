@@ -11,13 +11,18 @@ macro_rules! say {
 }
 
 pub(crate) mod act;
+pub(crate) mod bench;
 pub(crate) mod call_list;
 pub(crate) mod care;
 pub(crate) mod certify;
+pub(crate) mod handover;
+pub(crate) mod incident;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod journal;
 pub(crate) mod judge;
 mod keys;
+pub(crate) mod outbox;
 pub(crate) mod package;
 pub(crate) mod play;
 pub(crate) mod policy;
@@ -26,8 +31,11 @@ pub(crate) mod query;
 pub(crate) mod revoke;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod trust;
 pub(crate) mod verify;
+
+use std::process::ExitCode;
 
 use muster_server::language::Language;
 
@@ -44,4 +52,10 @@ pub(crate) fn language(wanted: Option<Lang>) -> Language {
             if locale.starts_with("zh") { Language::Chinese } else { Language::English }
         }
     }
+}
+
+/// `muster openapi`: the contract as this very binary serves it.
+pub(crate) fn openapi() -> ExitCode {
+    say!("{}", muster_server::openapi().trim_end());
+    ExitCode::SUCCESS
 }

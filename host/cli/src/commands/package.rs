@@ -7,7 +7,8 @@ use muster_runtime::{Clock as _, RealClock};
 use muster_sandbox::{Engine, Limits};
 use muster_server::language::Language;
 
-use crate::arguments::{Build, Check};
+use crate::arguments::{Build, Check, Lang, Serve};
+use crate::configuration::Configuration;
 
 pub(crate) fn build(wanted: &Build) -> anyhow::Result<ExitCode> {
     let built = muster_packages::build(&wanted.crate_dir)?;
@@ -35,7 +36,42 @@ pub(crate) fn build(wanted: &Build) -> anyhow::Result<ExitCode> {
 
 /// What is wrong with a folder, or, when it can be used, what should be looked at before the crisis.
 pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
-    let folder = muster_runtime::folder::read(&wanted.folder)?;
+    if wanted.what.is_dir() {
+        let fine = check_district(&wanted.what, wanted.lang)? == Checked::Fine;
+        return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let serve = Serve { config: Some(wanted.what.clone()), ..Serve::default() };
+    let configuration = Configuration::of(&serve, |name| std::env::var(name).ok())?;
+    super::serve::check_named(&configuration)?;
+    let (mut fine, mut districts) = (true, Vec::new());
+    for folder in &configuration.districts {
+        fine &= check_district(folder, wanted.lang)? != Checked::Faulty;
+        districts.push(muster_runtime::folder::read(folder)?.charter.district);
+    }
+    configuration.check_intake(Some(&districts))?;
+    let access = &configuration.settings.access;
+    if access.development || access.insecure {
+        fine = false;
+        say!("{}: [access] lets callers in without proof or protection; never in service", wanted.what.display());
+    }
+    say!("{}: {}", wanted.what.display(), if fine { "nothing to complain about" } else { "see above" });
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found in a district's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checked {
+    /// Nothing.
+    Fine,
+    /// It can be used; something should be looked at before the crisis.
+    ToLookAt,
+    /// It cannot be used as it stands.
+    Faulty,
+}
+
+/// One district's folder. Whether nothing is to be looked at.
+fn check_district(path: &std::path::Path, lang: Option<Lang>) -> anyhow::Result<Checked> {
+    let folder = muster_runtime::folder::read(path)?;
     let engine = Engine::new(Limits::STANDARD)?;
     for (role, files) in &folder.policies {
         let program = engine.compile(&files.package.bytes).with_context(|| files.package.manifest.id.clone())?;
@@ -46,13 +82,13 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
             files.package.manifest.id
         );
     }
-    if faulty_settings(&folder.policies, super::language(wanted.lang)) {
-        return Ok(ExitCode::FAILURE);
+    if faulty_settings(&folder.policies, super::language(lang)) {
+        return Ok(Checked::Faulty);
     }
     let charter = &folder.charter;
     let advice = muster_runtime::lint::lint(charter, RealClock.now());
     for found in &advice {
-        match super::language(wanted.lang) {
+        match super::language(lang) {
             Language::Chinese => say!("{}: {}", found.code, found.chinese),
             Language::English => say!("{}: {}", found.code, found.english),
         }
@@ -65,7 +101,7 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
         folder.policies.len(),
         if advice.is_empty() { "nothing to complain about".to_owned() } else { format!("{} to look at", advice.len()) }
     );
-    Ok(if advice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if advice.is_empty() { Checked::Fine } else { Checked::ToLookAt })
 }
 
 /// Whether settings do not keep to the schema of their package. What is wrong is said.

@@ -50,10 +50,7 @@ fn status(client: &Client, district: Option<&str>, language: Language, output: O
         say!("{}", serde_json::to_string_pretty(&found)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let words = |value: &Json| match language {
-        Language::Chinese => text(&value["zh"]).to_owned(),
-        Language::English => text(&value["en"]).to_owned(),
-    };
+    let words = |value: &Json| text(&value[language.tag()]).to_owned();
     let trust = &found["trust"];
     say!("trust: {}, file {}, deny-list {}", text(&trust["profile"]), trust["serial"], trust["deny_sequence"]);
     if trust["warning"].is_object() {
@@ -76,7 +73,7 @@ fn status(client: &Client, district: Option<&str>, language: Language, output: O
         rows(&role["former"]).for_each(|former| line("former, for running processes", former));
     }
     for attempt in rows(&found["attempts"]) {
-        steps(attempt, &words);
+        outcome(attempt, &words);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -90,29 +87,45 @@ fn line(place: &str, found: &Json) {
     let signed = if signers.is_empty() { "nobody".to_owned() } else { signers.join(", ") };
     let until = found["expires"].as_str().map(|until| format!(", until {until}")).unwrap_or_default();
     say!(
-        "  {place}: {} {}  {}  by {} ({}), signed by {signed}{until}",
+        "  {place}: {} {}  {}, settings {}  by {} ({}), signed by {signed}{until}",
         text(&found["name"]),
         text(&found["version"]),
         short(&found["package"]),
+        short(&found["settings"]),
         text(&evidence["by"]),
         text(&evidence["way"])
     );
 }
 
-fn steps(attempt: &Json, words: &impl Fn(&Json) -> String) {
+/// An attempt in a line.
+fn head(attempt: &Json) -> String {
     let dry = if attempt["dry_run"] == true { ", only to be looked at" } else { "" };
-    say!(
+    format!(
         "attempt: {} {} {}  by {} ({}){dry}",
         text(&attempt["role"]),
         text(&attempt["mode"]),
         text(&attempt["name"]),
         text(&attempt["by"]),
         text(&attempt["way"])
-    );
-    for step in rows(&attempt["steps"]) {
-        let mark = if step["passed"] == true { "ok" } else { "REFUSED" };
-        say!("  {:<12} {mark:<8} {}", text(&step["step"]), words(&step["words"]));
+    )
+}
+
+fn step_line(step: &Json, words: &impl Fn(&Json) -> String) -> String {
+    let mark = if step["passed"] == true { "ok" } else { "REFUSED" };
+    format!("  {:<12} {mark:<8} {}", text(&step["step"]), words(&step["words"]))
+}
+
+/// How an attempt ended: the step that refused it, or the last that it passed. All steps are in the JSON.
+fn outcome(attempt: &Json, words: &impl Fn(&Json) -> String) {
+    say!("{}", head(attempt));
+    if let Some(last) = rows(&attempt["steps"]).last() {
+        say!("{}", step_line(last, words));
     }
+}
+
+fn steps(attempt: &Json, words: &impl Fn(&Json) -> String) {
+    say!("{}", head(attempt));
+    rows(&attempt["steps"]).for_each(|step| say!("{}", step_line(step, words)));
     if let Some(report) = attempt["backtest"].as_str() {
         say!("  report: muster policy backtest {report}");
     }
@@ -178,7 +191,8 @@ fn change(client: &Client, of: &PolicyRole, mut body: Json, given: &Given, outpu
     let attempt = if passed { &answer } else { &answer["attempt"] };
     match output {
         Output::Json => say!("{}", serde_json::to_string_pretty(attempt)?),
-        Output::Text => steps(attempt, &|words| text(&words["en"]).to_owned()),
+        Output::Text if body["action"] == "end-trial" && passed => say!("{}; the trial has ended", head(attempt)),
+        Output::Text => steps(attempt, &|words| text(&words[super::language(None).tag()]).to_owned()),
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,4 +1,4 @@
-//! `muster incident`, `explain` and `status`: questions to a running host.
+//! `muster show`, `explain` and `status`: questions to a running host.
 
 use std::process::ExitCode;
 
@@ -7,10 +7,10 @@ use muster_kernel::Instant;
 use muster_runtime::AsOf;
 use serde_json::Value as Json;
 
-use crate::arguments::{Explain, Incident, Output, Show};
+use crate::arguments::{Explain, Output, Show};
 use crate::client::Client;
 
-fn text(value: &Json) -> String {
+pub(super) fn text(value: &Json) -> String {
     match value {
         Json::Null => "-".to_owned(),
         Json::String(text) => text.clone(),
@@ -18,52 +18,17 @@ fn text(value: &Json) -> String {
     }
 }
 
-fn rows(value: &Json) -> impl Iterator<Item = &Json> {
+pub(super) fn rows(value: &Json) -> impl Iterator<Item = &Json> {
     value.as_array().into_iter().flatten()
 }
 
-fn print(value: &Json) -> anyhow::Result<()> {
+pub(super) fn print(value: &Json) -> anyhow::Result<()> {
     say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
-pub(crate) fn incident(client: &Client, wanted: &Incident, output: Output) -> anyhow::Result<ExitCode> {
-    let district = client.district(wanted.district.as_deref())?;
-    let Some(name) = &wanted.name else {
-        let found = client.get(&format!("/districts/{district}/incidents?limit=500"))?;
-        match output {
-            Output::Json => print(&found)?,
-            Output::Text => rows(&found["incidents"]).for_each(|row| say!("{}", brief(row))),
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
-    let found =
-        client.get(&format!("/districts/{district}/incidents/{name}{}", then(wanted.as_of.as_deref(), None)))?;
-    match output {
-        Output::Json => print(&found)?,
-        Output::Text => shown(&found),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn brief(row: &Json) -> String {
-    let level = &row["level"];
-    format!(
-        "{}  {} · {} · {}  level {} (recommended {})  stage {}  mode {}  since {}",
-        text(&row["name"]),
-        text(&row["hazard"]),
-        text(&row["place"]),
-        text(&row["scheme"]),
-        text(&level["in_force"]),
-        text(&level["recommended"]),
-        text(&row["stage"]),
-        text(&row["mode"]),
-        text(&row["opened"])
-    )
-}
-
 /// The part of an address that says when and where: `?as_of=…&node=…`.
-fn then(as_of: Option<&str>, node: Option<&str>) -> String {
+pub(super) fn then(as_of: Option<&str>, node: Option<&str>) -> String {
     let escaped = |text: &str| text.replace('+', "%2B");
     let parts = [as_of.map(|text| format!("as_of={}", escaped(text))), node.map(|node| format!("node={node}"))];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -100,106 +65,6 @@ fn line(row: &Json) {
     let fields = row.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     let shown: Vec<String> = fields.map(|(name, value)| format!("{name} {}", text(value))).collect();
     say!("  {}", shown.join("  "));
-}
-
-fn shown(found: &Json) {
-    say!("{}", brief(found));
-    section(found, "levels", |row| {
-        let waits = &row["confirmation"];
-        let waits = if waits.is_null() {
-            String::new()
-        } else {
-            format!("; level {} waits for {} until {}", text(&waits["level"]), text(&waits["by"]), text(&waits["due"]))
-        };
-        format!(
-            "{} at {}: in force {} since {}{waits}",
-            text(&row["scheme"]),
-            text(&row["node"]),
-            text(&row["in_force"]),
-            text(&row["since"])
-        )
-    });
-    section(found, "callouts", |row| {
-        let called: Vec<String> = rows(&row["called"]).map(called).collect();
-        format!("{} {} issued {}: {}", text(&row["id"]), text(&row["kind"]), text(&row["issued"]), called.join("; "))
-    });
-    section(found, "measures", |row| {
-        format!(
-            "{} {} at {}: {} (decided by {} until {})",
-            text(&row["id"]),
-            text(&row["kind"]),
-            text(&row["node"]),
-            text(&row["status"]),
-            deciders(&row["deciders"]),
-            text(&row["decide_by"])
-        )
-    });
-    section(found, "tasks", |row| {
-        format!(
-            "{} {} for {}: {} (due {})",
-            text(&row["id"]),
-            text(&row["kind"]),
-            text(&row["to"]),
-            text(&row["state"]),
-            text(&row["due"])
-        )
-    });
-    section(found, "spending", |row| {
-        format!(
-            "{} {} by {}: {} fen, {} (waits for {})",
-            text(&row["request"]),
-            text(&row["category"]),
-            text(&row["node"]),
-            text(&row["amount_minor"]),
-            text(&row["verdict"]),
-            text(&row["waits_for"])
-        )
-    });
-    section(found, "grants", |row| {
-        format!(
-            "{} to {} until {}: {} (in force: {})",
-            text(&row["id"]),
-            text(&row["node"]),
-            text(&row["expires"]),
-            text(&row["powers"]),
-            text(&row["in_force"])
-        )
-    });
-    section(found, "reports", |row| {
-        format!(
-            "{} to {} due {}, submitted {}",
-            text(&row["kind"]),
-            text(&row["to"]),
-            text(&row["due"]),
-            text(&row["submitted"])
-        )
-    });
-    section(found, "findings", |row| {
-        format!("{} {} {} at {}", text(&row["raised"]), text(&row["code"]), text(&row["subject"]), text(&row["node"]))
-    });
-}
-
-fn section(found: &Json, name: &str, line: impl Fn(&Json) -> String) {
-    let mut lines = rows(&found[name]).peekable();
-    if lines.peek().is_some() {
-        say!("  {name}:");
-        lines.for_each(|row| say!("    {}", line(row)));
-    }
-}
-
-fn deciders(row: &Json) -> String {
-    let names: Vec<String> = rows(row).map(text).collect();
-    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
-}
-
-fn called(call: &Json) -> String {
-    let how_far = ["released", "reported_in", "acknowledged"]
-        .into_iter()
-        .find(|step| !call[*step].is_null())
-        .map_or_else(|| "no answer".to_owned(), |step| format!("{} {}", step.replace('_', " "), text(&call[step])));
-    let missed: Vec<String> = rows(&call["missed"]).map(text).collect();
-    let missed = if missed.is_empty() { String::new() } else { format!(", missed: {}", missed.join(" ")) };
-    format!("{} ({how_far}{missed})", text(&call["party"]))
 }
 
 pub(crate) fn explain(client: &Client, wanted: &Explain, output: Output) -> anyhow::Result<ExitCode> {
@@ -329,6 +194,22 @@ pub(crate) fn status(client: &Client, output: Output) -> anyhow::Result<ExitCode
     say!("journal: {}", if found["healthy"] == true { "takes entries" } else { "STOPPED" });
     for row in rows(&found["degraded"]) {
         say!("  ! {}{}", row["district"].as_str().map(|id| format!("{id}: ")).unwrap_or_default(), text(&row["words"]));
+    }
+    let language = super::language(None);
+    rows(&found["outbox"]).for_each(|row| say!("outbox: {}", super::outbox::standing(row, language)));
+    for row in rows(&found["intake"]["brokers"]) {
+        let standing = if row["connected"] == true { "connected" } else { "NOT CONNECTED" };
+        say!(
+            "mqtt: {} at {} {standing}: {} received, {} durable, {} refused",
+            text(&row["name"]),
+            text(&row["broker"]),
+            row["received"],
+            row["durable"],
+            row["refused"]
+        );
+    }
+    for words in rows(&found["access"]["warnings"]) {
+        say!("  ! {}", text(&words[super::language(None).tag()]));
     }
     for row in rows(&found["districts"]) {
         say!("{}  entry {}  {} incidents  {} waiting", text(&row["id"]), row["seq"], row["incidents"], row["waiting"]);

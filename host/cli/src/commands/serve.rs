@@ -1,61 +1,251 @@
 //! `muster serve`: a host, until it is told to stop.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use muster_runtime::{Host, HostOptions};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use muster_access::listen::Listening;
+use muster_access::tls::{Refresh, TlsKeeper};
+use muster_access::{System, Words};
+use muster_outbox::{Channels, SystemSecrets};
+use muster_runtime::{Clock as _, Host, HostOptions, RealClock};
+use muster_server::delivery::Deliveries;
+use muster_server::sources::{Sources, SourcesError};
+use muster_server::traces::Traces;
+use muster_server::{Gate, Service};
+use muster_store::{Batches, backup};
+use rustls::time_provider::DefaultTimeProvider;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::handover::Handover;
 use crate::arguments::Serve;
+use crate::configuration::Configuration;
 
-pub(crate) fn run(serve: Serve) -> anyhow::Result<ExitCode> {
-    if !serve.listen.ip().is_loopback() && !serve.insecure_listen {
-        bail!(
-            "{} is reachable from other machines, and this host does not authenticate its callers yet; listen on \
-             127.0.0.1, or say --insecure-listen if something in front of it does",
-            serve.listen
-        );
+/// How often the files of `[tls]` are looked at.
+const LOOK_AT_TLS: Duration = Duration::from_secs(5);
+/// How often the host puts its register of tokens in order.
+const TIDY: Duration = Duration::from_mins(10);
+
+/// What the process is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Stop,
+    HandOver,
+}
+
+pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
+    let handover = Arc::new(Handover::new()?);
+    let configuration = Configuration::of(serve, |name| std::env::var(name).ok())?;
+    if serve.dry_run {
+        return rehearse(&configuration);
     }
-    let mut options = HostOptions::live(serve.data.clone(), serve.folders.clone());
-    options.shards = serve.shards;
-    options.trust.clone_from(&serve.trust);
-    options.journal.segment_bytes = serve.segment_mebibytes << 20;
-    options.journal.low_space_bytes = serve.low_space_mebibytes << 20;
-    let host = Arc::new(Host::open(options)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(listen(&serve, Arc::clone(&host)));
+    // Before the data is opened: until it is listened for, this signal ends a process.
+    let hand_over = {
+        let _within = runtime.enter();
+        signal(SignalKind::user_defined2())?
+    };
+    let mut options = HostOptions::live(configuration.data.clone(), configuration.districts.clone());
+    options.shards = configuration.shards;
+    options.trust.clone_from(&configuration.trust);
+    options.journal.segment_bytes = configuration.segment_mebibytes << 20;
+    options.journal.low_space_bytes = configuration.low_space_mebibytes << 20;
+    let outbox = configuration.outbox.clone();
+    let passwords = configuration.broker_passwords(&System)?;
+    let host = Arc::new(Host::open(options)?);
+    let deliveries = match outbox {
+        Some(settings) => {
+            let rows = Batches::open(&configuration.data.join(backup::OUTBOX))?;
+            Deliveries::start(&host, settings, &SystemSecrets, rows)?
+        }
+        None => Deliveries::none(),
+    };
+    let sources = Sources::open(&host, &configuration.intake, &passwords).map_err(|error| match error {
+        SourcesError::Settings(error) => configuration.of_intake(&error),
+        SourcesError::Journal(_) => error.into(),
+    })?;
+    drop(passwords);
+    let carried = (deliveries.clone(), sources.clone());
+    let served = runtime.block_on(listen(&configuration, Arc::clone(&host), carried, (&handover, hand_over)));
+    runtime.block_on(sources.stop());
+    deliveries.stop();
     host.close();
-    served?;
-    eprintln!("muster: stopped; everything that was acknowledged is in {}", serve.data.display());
+    if served? == Told::HandOver {
+        drop(runtime);
+        return Err(handover
+            .replace()
+            .context("the new process cannot be started; nothing that was acknowledged is lost"));
+    }
+    eprintln!("muster: stopped; everything that was acknowledged is in {}", configuration.data.display());
     Ok(ExitCode::SUCCESS)
 }
 
-async fn listen(serve: &Serve, host: Arc<Host>) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
+/// Reads all that a start would read, and ends.
+fn rehearse(configuration: &Configuration) -> anyhow::Result<ExitCode> {
+    check_named(configuration)?;
+    let read = |folder: &std::path::PathBuf| Ok(muster_runtime::folder::read(folder)?.charter.district);
+    let districts = configuration.districts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    configuration.check_intake(Some(&districts))?;
+    println!("the settings and {} districts can be read; nothing was opened", configuration.districts.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// In both languages, where nobody can miss it.
+fn loudly(words: &Words) {
+    eprintln!("muster: ! {}", words.en);
+    eprintln!("muster: ! {}", words.zh);
+}
+
+async fn listen(
+    configuration: &Configuration,
+    host: Arc<Host>,
+    (deliveries, sources): (Deliveries, Sources),
+    (handover, hand_over): (&Arc<Handover>, Signal),
+) -> anyhow::Result<Told> {
+    let gate = Arc::new(Gate::open(configuration.settings.clone(), &configuration.data, &host).await?);
+    let tls =
+        configuration.settings.tls.clone().map(|settings| {
+            TlsKeeper::start(settings, &System, Arc::new(DefaultTimeProvider), host.now()).map(Arc::new)
+        });
+    let tls = tls.transpose()?;
+    let mut warnings = gate.warnings();
+    match gate.listening(configuration.listen, host.now()) {
+        Listening::Allowed => {}
+        Listening::AllowedLoudly(words) => warnings.push(words),
+        Listening::Refused(words) => bail!("{}\n{}", words.en, words.zh),
+    }
+    gate.record_first_tokens(&host).await.context("the first token cannot be put on record")?;
+    let listener = handover.listener(configuration.listen)?;
     let address = listener.local_addr()?;
     for district in host.districts() {
         let status = host.status(district.as_str(), false).await?;
         eprintln!("muster: district {district} at entry {}, {} policies in force", status.seq, status.policies.len());
     }
     if let Some((chinese, english)) = host.trust().warning {
-        eprintln!("muster: ! {english}");
-        eprintln!("muster: ! {chinese}");
+        loudly(&Words::new(chinese, english));
     }
+    warnings.iter().for_each(loudly);
     for found in host.degradations().await {
         let district = found.district().map(|district| format!("district {district}: ")).unwrap_or_default();
         eprintln!("muster: ! {district}{}", found.english());
     }
-    eprintln!("muster: ready on http://{address}");
-    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let signals = Signals::listen(Arc::clone(handover), hand_over)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    eprintln!("muster: ready on {scheme}://{address}");
+    tokio::spawn(keep_in_order(Arc::clone(&gate), Arc::clone(&host), tls.clone()));
+    let (tell, told) = tokio::sync::oneshot::channel();
     let stop = async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-        }
-        eprintln!("muster: stopping; running requests are answered first");
+        let _ = tell.send(signals.next().await);
     };
-    muster_server::serve(listener, host, stop).await.context("the HTTP service failed")
+    let traces = configuration.traces.as_ref().map(|settings| Traces::start(&host, settings)).transpose()?;
+    let service = Service {
+        host: Arc::clone(&host),
+        gate: Arc::clone(&gate),
+        tls,
+        warnings: warnings.into(),
+        deliveries,
+        sources,
+    };
+    service.sources.start(&host);
+    muster_server::serve(listener, service, configuration.connections, stop).await;
+    drop(traces);
+    gate.tidy(host.now()).await.context("the days of tokens' last use")?;
+    Ok(told.await.unwrap_or(Told::Stop))
+}
+
+/// What the system tells the process.
+struct Signals {
+    interrupted: Signal,
+    terminated: Signal,
+    hand_over: Signal,
+    handover: Arc<Handover>,
+}
+
+impl Signals {
+    fn listen(handover: Arc<Handover>, hand_over: Signal) -> std::io::Result<Self> {
+        let (interrupted, terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupted, terminated, hand_over, handover })
+    }
+
+    /// The next thing to do. A successor that does not start is not waited for: what runs goes on.
+    async fn next(mut self) -> Told {
+        loop {
+            tokio::select! {
+                _ = self.interrupted.recv() => break,
+                _ = self.terminated.recv() => break,
+                _ = self.hand_over.recv() => {
+                    let handover = Arc::clone(&self.handover);
+                    let rehearsed = tokio::task::spawn_blocking(move || handover.rehearse()).await;
+                    match rehearsed.map_err(anyhow::Error::new).and_then(|rehearsed| rehearsed) {
+                        Ok(()) => {
+                            eprintln!("muster: a new process takes over; running requests are answered first");
+                            return Told::HandOver;
+                        }
+                        Err(error) => {
+                            tracing::error!(target: "muster::handover", error = format!("{error:#}"), "no new process takes over; this one goes on");
+                        }
+                    }
+                }
+            }
+        }
+        self.handover.let_go();
+        eprintln!("muster: stopping; running requests are answered first");
+        Told::Stop
+    }
+}
+
+/// Looks at the files of TLS and at the register, until the host stops.
+async fn keep_in_order(gate: Arc<Gate>, host: Arc<Host>, tls: Option<Arc<TlsKeeper>>) {
+    let (mut look, mut tidy) = (tokio::time::interval(LOOK_AT_TLS), tokio::time::interval(TIDY));
+    loop {
+        tokio::select! {
+            _ = look.tick() => {
+                let Some(tls) = tls.clone() else { continue };
+                let now = host.now();
+                let looked = tokio::task::spawn_blocking(move || (tls.problem(), tls.refresh(&System, now))).await;
+                if let Ok((before, refresh)) = looked {
+                    say_of_tls(before.map(|reason| reason.to_string()), &refresh);
+                }
+            }
+            _ = tidy.tick() => {
+                if let Err(error) = gate.tidy(host.now()).await {
+                    tracing::warn!(target: "muster::access", %error, "the days of tokens' last use were not kept");
+                }
+            }
+        }
+    }
+}
+
+/// What became of new files; the same trouble is told of once.
+fn say_of_tls(before: Option<String>, refresh: &Refresh) {
+    match refresh {
+        Refresh::Unchanged => {}
+        Refresh::Replaced { expires } => {
+            tracing::info!(target: "muster::tls", %expires, "the new certificate is in force");
+        }
+        Refresh::Kept { reason, .. } if before.as_deref() == Some(&reason.to_string()) => {}
+        Refresh::Kept { reason, expires } => {
+            tracing::warn!(target: "muster::tls", %reason, %expires, "the new TLS files are not used; the certificate before serves on");
+        }
+    }
+}
+
+/// Checks what the settings name as a start would: the files of `[tls]`, every secret, the outbox, the trust file.
+pub(crate) fn check_named(configuration: &Configuration) -> anyhow::Result<()> {
+    if let Some(tls) = &configuration.settings.tls {
+        let loaded = muster_access::tls::load(tls, &System, Arc::new(DefaultTimeProvider), RealClock.now());
+        let place = configuration.file.as_deref().unwrap_or(Path::new("")).display();
+        loaded.map(|_| ()).with_context(|| format!("{place}: [tls]"))?;
+    }
+    configuration.broker_passwords(&System)?;
+    if let Some(outbox) = &configuration.outbox {
+        let plan = outbox.clone().check().context("[outbox]")?;
+        Channels::build(&plan, &SystemSecrets).context("[outbox]")?;
+    }
+    if let Some(token) = configuration.traces.as_ref().and_then(|traces| traces.token.as_ref()) {
+        token.resolve(&System).context("[traces]")?;
+    }
+    configuration.trust.as_deref().map_or(Ok(()), |trust| super::keys::trust(trust).map(|_| ()))
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod trust;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,13 @@ fn binary() -> PathBuf {
 
 /// Runs the binary; whether it went well, and what it said.
 pub(crate) fn muster(arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(binary()).args(arguments).env("LC_ALL", "C").output().expect("the binary runs");
+    muster_with(arguments, &BTreeMap::new())
+}
+
+/// The same, with variables of the environment.
+pub(crate) fn muster_with(arguments: &[&str], variables: &BTreeMap<&str, &str>) -> (bool, String) {
+    let mut command = Command::new(binary());
+    let output = command.args(arguments).env("LC_ALL", "C").envs(variables).output().expect("the binary runs");
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
@@ -60,13 +67,30 @@ impl Server {
 
     /// Starts a host, or gives what it said when it did not come up.
     pub(crate) fn try_start(data: &Path, districts: &[PathBuf], options: &[&str]) -> Result<Self, String> {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-        let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--data").arg(data).args(["--listen", &address]).args(options).stderr(Stdio::piped());
+        command.arg("serve").arg("--data").arg(data).args(options);
         for district in districts {
             command.arg("--district").arg(district);
         }
+        Self::spawn(command)
+    }
+
+    /// Starts a host by its `muster.toml`.
+    pub(crate) fn configured(settings: &Path) -> Self {
+        Self::try_configured(settings).unwrap_or_else(|said| panic!("the host did not come up:\n{said}"))
+    }
+
+    /// The same, or what it said when it did not come up.
+    pub(crate) fn try_configured(settings: &Path) -> Result<Self, String> {
+        let mut command = Command::new(binary());
+        command.arg("serve").arg("--config").arg(settings);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self, String> {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let address = format!("127.0.0.1:{port}");
+        command.args(["--listen", &address]).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut said = Vec::new();
@@ -91,6 +115,11 @@ impl Server {
     pub(crate) fn get(&self, path: &str) -> Json {
         let mut response = agent().get(self.url(path)).call().expect("answered");
         response.body_mut().read_json().expect("JSON")
+    }
+
+    /// What stands at a path, as text.
+    pub(crate) fn text(&self, path: &str) -> String {
+        agent().get(self.url(path)).call().expect("answered").body_mut().read_to_string().expect("text")
     }
 
     /// Posts a body; gives the status, the content type and the answer.

@@ -102,7 +102,12 @@ fn warning() -> Fact {
         expires: Some(now() + Milliseconds::hours(12)),
         source: "urn:org:cn:990100:weather".into(),
     };
-    Fact::WarningRecorded { incident: Some(INCIDENTS[0].0.into()), warning, change: WarningChange::New }
+    Fact::WarningRecorded {
+        incident: Some(INCIDENTS[0].0.into()),
+        warning,
+        change: WarningChange::New,
+        supersedes: None,
+    }
 }
 
 /// A process that waits for two kinds of event and for a time.

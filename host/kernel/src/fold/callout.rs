@@ -38,8 +38,8 @@ pub(super) fn issued(state: &mut State, fact: &Fact) {
     }
 }
 
-/// The ladder of a deadline. One without a ladder still has its own instant.
-pub(crate) fn ladder(order: &CalloutOrder, step: CalloutStep) -> Vec<Rung> {
+/// The ladder of a call-out's deadline. One without a ladder still has its own instant.
+pub fn ladder(order: &CalloutOrder, step: CalloutStep) -> Vec<Rung> {
     let (within, rungs): (Option<Milliseconds>, &[Rung]) = match step {
         CalloutStep::Acknowledge => (order.acknowledge_within, &order.ladder),
         CalloutStep::Arrive => (order.arrive_within, &order.arrival_ladder),

@@ -18,7 +18,7 @@ use crate::record::{Cause, Entry, Fact};
 use crate::state::{Identity, State, identity_of};
 use crate::{Digest, FindingStatus, Instant};
 
-pub(crate) use callout::ladder as callout_ladder;
+pub use callout::ladder as callout_ladder;
 pub use index::rebuild as rebuild_index;
 pub(crate) use policy::is_failing;
 
@@ -100,8 +100,8 @@ pub(crate) fn apply(state: &mut State, moment: Moment, fact: &Fact) {
         Fact::IncidentRelated { incident, parent, .. } => incident::related(state, incident, parent),
         Fact::StageSet { incident, stage, .. } => incident::stage(state, incident, *stage),
         Fact::FigureRecorded { incident, figure } => incident::figure(state, incident, figure),
-        Fact::WarningRecorded { incident, warning, change } => {
-            record::warning(state, moment, incident.as_ref(), warning, *change);
+        Fact::WarningRecorded { incident, warning, change, supersedes } => {
+            record::warning(state, moment, incident.as_ref(), warning, *change, supersedes.as_deref());
         }
         Fact::IncidentClosed { incident, .. } => incident::closed(state, moment, incident),
         Fact::CommandAssumed { .. } => incident::command(state, moment, fact),

@@ -35,27 +35,32 @@ pub(super) fn charter_activated(state: &mut State, moment: Moment, charter: &Cha
     }
 }
 
-/// Keeps a warning. One that cancels takes back all of its hazard and source at that node.
+/// Keeps a warning. Those that it names are taken back by one that cancels, and replaced by any other; one that cancels and
+/// names none takes back all of its hazard at that node.
 pub(super) fn warning(
     state: &mut State,
     moment: Moment,
     incident: Option<&IncidentId>,
     warning: &Warning,
     change: WarningChange,
+    supersedes: Option<&[u64]>,
 ) {
     let cancelled = change == WarningChange::Cancelled;
-    if cancelled {
+    let keys: Vec<crate::state::WarningKey> = if cancelled && supersedes.is_none() {
         let first = (warning.node.clone(), 0);
         let at_node = state.warnings.range_from(&first).take_while(|((node, _), _)| *node == warning.node);
         let same = at_node.filter(|(_, row)| row.warning.hazard == warning.hazard && !row.cancelled);
-        let keys: Vec<crate::state::WarningKey> = same.map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            if let Some(row) = state.warnings.change(&key) {
-                row.cancelled = true;
-            }
+        same.map(|(key, _)| key.clone()).collect()
+    } else {
+        supersedes.unwrap_or_default().iter().map(|seq| (warning.node.clone(), *seq)).collect()
+    };
+    for key in keys {
+        if let Some(row) = state.warnings.change(&key) {
+            row.cancelled |= cancelled;
+            row.superseded |= !cancelled;
         }
     }
-    let row = WarningState { incident: incident.cloned(), warning: warning.clone(), cancelled };
+    let row = WarningState { incident: incident.cloned(), warning: warning.clone(), cancelled, superseded: false };
     state.warnings.put((warning.node.clone(), moment.seq), row);
 }
 

@@ -130,7 +130,15 @@ facts! {
     IncidentRelated = "incident.related" { incident: IncidentId, parent: IncidentId, because: Because },
 
     /// A warning was received.
-    WarningRecorded = "warning.recorded" { incident: Option<IncidentId>, warning: Warning, change: WarningChange },
+    WarningRecorded = "warning.recorded" {
+        incident: Option<IncidentId>,
+        warning: Warning,
+        change: WarningChange,
+        /// Positions of the entries whose warnings this one stands in place of, or takes back. Absent when the sender named
+        /// none: one that cancels then takes back all of its hazard at its node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        supersedes: Option<Vec<u64>>,
+    },
 
     /// What level should hold.
     LevelRecommended = "level.recommended" {

@@ -196,6 +196,20 @@ pub enum Fallback {
     Later,
 }
 
+impl Fallback {
+    /// The rung's word, as the journal has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InForce => "in_force",
+            Self::LastKnownGood => "last_known_good",
+            Self::Baseline => "baseline",
+            Self::BuiltIn => "built_in",
+            Self::HumanQueue => "human_queue",
+            Self::Later => "later",
+        }
+    }
+}
+
 /// What the sender gets back once the entry is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

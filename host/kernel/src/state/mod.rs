@@ -295,6 +295,8 @@ pub struct WarningState {
     pub warning: Warning,
     /// Taken back by a later one.
     pub cancelled: bool,
+    /// A later one stands in its place: it is not in force, and stays in the history.
+    pub superseded: bool,
 }
 
 /// The mode of a node under a scheme.

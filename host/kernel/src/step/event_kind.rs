@@ -43,6 +43,8 @@ pub(super) enum EventKind {
     Command,
     CommandLost,
     DutyOverridden,
+    /// What the host did to access: it is kept, and nothing else.
+    AccessRecorded,
     Other,
 }
 
@@ -87,6 +89,7 @@ impl EventKind {
             "duty.overridden" | "roster.overridden" => Self::DutyOverridden,
             "volunteer.checked_in" | "service.started" => Self::ServiceStarted,
             "volunteer.checked_out" | "service.ended" => Self::ServiceEnded,
+            "access.token_bootstrapped" | "access.token_issued" | "access.token_revoked" => Self::AccessRecorded,
             _ => Self::Other,
         }
     }

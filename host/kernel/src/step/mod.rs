@@ -199,6 +199,10 @@ impl Deciding<'_> {
     /// Sense, act, assess, oversee: one event from its place to what follows.
     fn sensed(&mut self, event: &Event) {
         let kind = EventKind::of(&event.kind);
+        if kind == EventKind::AccessRecorded {
+            // No policy is asked: who may come in is no question of theirs.
+            return;
+        }
         let located = self.locate(event, kind);
         self.incident.clone_from(&located.incident);
         if self.act(event, kind, &located) {
@@ -227,7 +231,7 @@ impl Deciding<'_> {
     /// What the event itself does, by its kind. `false` when it was refused.
     fn act(&mut self, event: &Event, kind: EventKind, located: &Located) -> bool {
         let done = match kind {
-            EventKind::Signal | EventKind::Other => Ok(()),
+            EventKind::Signal | EventKind::AccessRecorded | EventKind::Other => Ok(()),
             EventKind::Warning => self.warning(event, located),
             EventKind::Order => self.order(event, located),
             EventKind::CalloutIssued => self.callout_by_person(event, located),

@@ -191,8 +191,26 @@ impl Deciding<'_> {
             source: event.source.clone(),
         };
         let change = self.change_of(event, &warning);
-        self.record(Fact::WarningRecorded { incident: located.incident.clone(), warning, change });
+        let supersedes = self.superseded_by(event);
+        self.record(Fact::WarningRecorded { incident: located.incident.clone(), warning, change, supersedes });
         Ok(())
+    }
+
+    /// The entries of the warnings that an event names as those it stands in place of: `supersedes.0`, `supersedes.1` and so on
+    /// hold the identities that the same source gave them. What nobody has seen is not there to be replaced, and naming it
+    /// takes nothing else back.
+    fn superseded_by(&self, event: &Event) -> Option<Vec<u64>> {
+        let named = |place: u32| find_text(&event.attributes, &format!("supersedes.{place}"));
+        named(0)?;
+        let mut known: Vec<u64> = (0..)
+            .map_while(named)
+            .filter_map(|id| self.state.identity(&event.source, id))
+            .map(|identity| identity.seq)
+            .filter(|seq| self.state.warnings.contains(&(event.node.clone(), *seq)))
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        Some(known)
     }
 }
 

@@ -95,13 +95,14 @@ impl Report {
         let entries = self.to + 1 - self.from;
         let directions = |word: fn(Direction) -> &'static str| {
             let parts = self.directions.iter().map(|(direction, count)| format!("{} {count}", word(*direction)));
-            parts.collect::<Vec<_>>().join(", ")
+            let parts = parts.collect::<Vec<_>>().join(", ");
+            if parts.is_empty() { parts } else { format!(" ({parts})") }
         };
         let (zh, en) = (directions(direction_in_chinese), directions(Direction::as_str));
         Words::new(
-            format!("最近 {entries} 条、{questions} 次询问中,{changed} 次答复不同({zh}),{failed} 次未能作答"),
+            format!("最近 {entries} 条、{questions} 次询问中,{changed} 次答复不同{zh},{failed} 次未能作答"),
             format!(
-                "of {questions} questions in {entries} entries, {changed} are answered otherwise ({en}), {failed} not at all"
+                "of {questions} questions in {entries} entries, {changed} are answered otherwise{en}, {failed} not at all"
             ),
         )
     }

@@ -29,7 +29,7 @@ pub use report::{Attempt, Step, StepReport, Words};
 use crate::bindings;
 use crate::district::Install;
 use crate::folder::BoundFiles;
-use crate::open::{OpenError, Parts};
+use crate::open::Parts;
 use trust::Standing;
 
 /// Who is named where the host acts by itself.
@@ -79,6 +79,8 @@ struct Walk<'a> {
     attestations: Attestations,
     rules: ChangeRules,
     evidence: Evidence,
+    /// What the backtest found, as bytes; empty before it.
+    report: Vec<u8>,
     expires: Option<Instant>,
     /// Two people broke the glass: crisis rules and backtest stand aside until it expires.
     broken_glass: bool,
@@ -115,12 +117,29 @@ impl Scene<'_> {
             attestations: Attestations::none(),
             rules,
             evidence,
+            report: Vec::new(),
             expires: candidate.expires,
             broken_glass: false,
         };
         let install = walk.all();
         (walk.attempt, install)
     }
+}
+
+/// What a package would get: manifest, binding and host ceiling, intersected.
+pub(crate) fn terms(parts: &Parts, files: &BoundFiles) -> Terms {
+    let (package, allowed) = (&files.package, &files.allowed);
+    let imported = package.contents.capabilities();
+    let within = |name: &&str| allowed.capabilities.as_ref().is_none_or(|names| names.iter().any(|one| one == name));
+    let capabilities = imported.iter().map(|capability| capability.as_str()).filter(within);
+    let wanted = |limits: muster_packages::LimitsWanted| Wanted {
+        fuel: limits.fuel,
+        memory_bytes: limits.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        ..Wanted::default()
+    };
+    let host = parts.workshop.engine().limits();
+    let limits = host.narrowed(&wanted(package.manifest.limits.unwrap_or_default())).narrowed(&wanted(allowed.limits));
+    Terms { capabilities: capabilities.map(str::to_owned).collect(), limits: bindings::recorded(&limits) }
 }
 
 impl Walk<'_> {
@@ -131,7 +150,7 @@ impl Walk<'_> {
         self.note(Step::Trust, trusted)?;
         let claims = self.contract();
         self.note(Step::Contract, claims)?;
-        let terms = self.terms();
+        let terms = terms(self.scene.parts, &self.candidate.files);
         let widened = self.capabilities(&terms);
         self.note(Step::Capabilities, widened)?;
         let program = match self.compile() {
@@ -247,25 +266,6 @@ impl Walk<'_> {
             ));
         }
         Ok(Words::new("与契约及清单相符", "it keeps to the contract and to its manifest"))
-    }
-
-    /// Manifest, binding and host ceiling, intersected.
-    fn terms(&self) -> Terms {
-        let package = &self.candidate.files.package;
-        let imported = package.contents.capabilities();
-        let allowed = &self.candidate.files.allowed;
-        let within =
-            |name: &&str| allowed.capabilities.as_ref().is_none_or(|names| names.iter().any(|one| one == name));
-        let capabilities = imported.iter().map(|capability| capability.as_str()).filter(within);
-        let wanted = |limits: muster_packages::LimitsWanted| Wanted {
-            fuel: limits.fuel,
-            memory_bytes: limits.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
-            ..Wanted::default()
-        };
-        let host = self.scene.parts.workshop.engine().limits();
-        let limits =
-            host.narrowed(&wanted(package.manifest.limits.unwrap_or_default())).narrowed(&wanted(allowed.limits));
-        Terms { capabilities: capabilities.map(str::to_owned).collect(), limits: bindings::recorded(&limits) }
     }
 
     /// What a candidate asks beyond the policy in force needs a person's yes.
@@ -423,7 +423,10 @@ impl Walk<'_> {
         let Some(report) = report else {
             return Ok(Words::new("尚无可回测的事件", "there is nothing to test it on yet"));
         };
-        let digest = self.keep(&report).map_err(|error| Words::new(error.to_string(), error.to_string()))?;
+        let bytes = serde_json::to_vec(&report).expect("a report holds nothing that JSON cannot say");
+        let drafted = self.scene.parts.vault.draft(&bytes);
+        let digest = muster_kernel::Digest(drafted.map_err(|error| Words::new(error.to_string(), error.to_string()))?);
+        self.report = bytes;
         self.attempt.backtest = Some(digest);
         self.evidence.backtest = Some(report.summary(digest));
         let words = report.words();
@@ -468,16 +471,11 @@ impl Walk<'_> {
         ))
     }
 
-    fn keep(&self, report: &Report) -> Result<muster_kernel::Digest, OpenError> {
-        let bytes = serde_json::to_vec(report).expect("a report holds nothing that JSON cannot say");
-        Ok(muster_kernel::Digest(self.scene.parts.vault.put(&bytes)?))
-    }
-
     /// The exact bytes, before any entry can name them.
     fn store(&self) -> Result<Words, Refused> {
         let files = &self.candidate.files;
         let vault = &self.scene.parts.vault;
-        let kept = [&files.package.bytes, &files.settings_bytes, &files.attestations];
+        let kept = [&files.package.bytes, &files.settings_bytes, &files.attestations, &self.report];
         kept.into_iter()
             .filter(|bytes| !bytes.is_empty())
             .try_for_each(|bytes| vault.put(bytes).map(drop))
