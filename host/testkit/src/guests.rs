@@ -29,6 +29,14 @@ pub fn hostile(name: &str) -> Arc<Vec<u8>> {
     package(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name))
 }
 
+/// The package of a guest that benches measure: a folder of this crate's `guests/`.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn measured(name: &str) -> Arc<Vec<u8>> {
+    package(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name))
+}
+
 /// What the reference profile sets for a reference policy.
 ///
 /// # Panics

@@ -72,15 +72,22 @@ impl Spread {
     /// Times calls one by one.
     pub fn of(call: &mut dyn FnMut()) -> Self {
         let said = std::env::var("MUSTER_TIMED").ok().and_then(|number| number.parse().ok());
-        let timed: usize = said.unwrap_or(TIMED).max(1);
-        let mut taken: Vec<Duration> = Vec::with_capacity(timed);
-        for _ in 0..timed {
+        Self::of_calls(said.unwrap_or(TIMED).max(1), call)
+    }
+
+    /// Times so many calls one by one.
+    ///
+    /// # Panics
+    /// When it is no call at all.
+    pub fn of_calls(calls: usize, call: &mut dyn FnMut()) -> Self {
+        let mut taken: Vec<Duration> = Vec::with_capacity(calls);
+        for _ in 0..calls {
             let begin = Instant::now();
             call();
             taken.push(begin.elapsed());
         }
         taken.sort_unstable();
-        Self { median: taken[timed / 2], p99: taken[timed * 99 / 100] }
+        Self { median: taken[calls / 2], p99: taken[calls * 99 / 100] }
     }
 }
 
