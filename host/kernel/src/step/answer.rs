@@ -116,6 +116,7 @@ impl Deciding<'_> {
         if !matches!(row.status, FindingStatus::Open | FindingStatus::Answered | FindingStatus::ExcuseForReview) {
             return Err(Because::new("host:finding", "该发现已处理完毕", "the finding has been decided"));
         }
+        self.check_concerned(event, &row.order.node, &row.order.tell)?;
         let excuse = find_text(&event.attributes, "excuse");
         let answer = excuse.or_else(|| find_text(&event.attributes, "answer"));
         let Some(answer) = answer else { return Err(required(event, "answer").err().unwrap_or_default()) };

@@ -84,9 +84,44 @@ impl Deciding<'_> {
             }
             Party::Department { node, name } => roster::department_of_source(self.state, &event.source)
                 .is_some_and(|department| department.node == *node && department.name == *name),
-            Party::Team(team) => find_text(&event.attributes, "team") == Some(team),
+            Party::Team(team) => find_text(&event.attributes, "team") == Some(team) && self.is_at_home(event, team),
             Party::DutyAbove(_) => false,
         }
+    }
+
+    /// Whether an event comes from the place that a team belongs to, from above it or from within it. A team has no source
+    /// of its own in the charter: its place is what is known of it.
+    fn is_at_home(&self, event: &Event, team: &str) -> bool {
+        let teams = self.state.charter().map(|charter| charter.teams.as_slice()).unwrap_or_default();
+        let home = teams.iter().find(|known| known.id == team).map(|known| known.node.as_str());
+        home.is_none_or(|home| self.in_line(event.node.as_str(), home))
+    }
+
+    fn in_line(&self, one: &str, other: &str) -> bool {
+        roster::is_within(self.state, one, other) || roster::is_within(self.state, other, one)
+    }
+
+    /// What is said of a task, a finding or a case comes from its own place, from above it, or from who was charged with it:
+    /// the sender's place is proven when it comes in, so the thing must belong to it.
+    pub(super) fn check_concerned<'p>(
+        &self,
+        event: &Event,
+        node: &crate::NodeCode,
+        charged: impl IntoIterator<Item = &'p Party>,
+    ) -> Result<(), Because> {
+        let is_charged = |party: &Party| match party {
+            Party::Team(team) => self.is_at_home(event, team),
+            other => self.speaks_for(event, other),
+        };
+        let state = &**self.state;
+        if roster::is_within(state, node.as_str(), event.node.as_str()) || charged.into_iter().any(is_charged) {
+            return Ok(());
+        }
+        Err(Because::new(
+            "host:not-concerned",
+            format!("{} 不能代表 {} 处理 {node} 的事项", event.source, event.node),
+            format!("`{}` at `{}` is not concerned by what belongs to `{node}`", event.source, event.node),
+        ))
     }
 
     /// The open call-out of the stated kind to this party, issued nearest to the stated time.

@@ -13,7 +13,7 @@ use crate::role::{Failure, oversight};
 use crate::{Event, Role, WatchId, facts, roster};
 
 /// The most effects that one answer may hold. A real decision has some tens; more is a fault of the policy.
-const EFFECTS_MAX: usize = 1_024;
+pub(super) const EFFECTS_MAX: usize = 1_024;
 const EFFECTS_OVER: usize = EFFECTS_MAX + 1;
 
 /// The most incidents that one regular inspection looks at.
@@ -42,7 +42,7 @@ impl Deciding<'_> {
             },
         );
         match answer {
-            Ok(effects) => effects.into_iter().for_each(|effect| self.enact(effect)),
+            Ok(effects) => self.enact_all(Role::Escalation, effects),
             Err(failure) => self.escalation_fallback(&node, failure),
         }
     }
@@ -70,17 +70,20 @@ impl Deciding<'_> {
         }
     }
 
-    /// Whether every node that the effects act on is known: an answer about a place that is not there is no answer.
+    /// Whether every node that the effects act on is known, and every node in whose name they act is the district's own:
+    /// an answer about a place that is not there is no answer, and the bodies above the district decide for themselves.
     pub(super) fn all_nodes_known(&self, effects: &[Effect]) -> bool {
+        let root = self.state.charter().map(|charter| charter.root.as_str()).unwrap_or_default();
         let known = |code: &crate::NodeCode| roster::exact(self.state, code.as_str()).is_some();
+        let own = |code: &crate::NodeCode| roster::is_within(self.state, code.as_str(), root);
         effects.iter().all(|effect| match &effect.act {
-            Act::RecommendLevel(advice) => known(&advice.node),
-            Act::SetMode(change) => known(&change.node),
-            Act::Callout(order) => known(&order.caller),
-            Act::Propose(proposal) => known(&proposal.measure.node),
-            Act::StartMeasure(measure) => known(&measure.node),
+            Act::RecommendLevel(advice) => own(&advice.node),
+            Act::SetMode(change) => own(&change.node),
+            Act::Callout(order) => own(&order.caller),
+            Act::Propose(proposal) => own(&proposal.measure.node),
+            Act::StartMeasure(measure) => own(&measure.node),
             Act::OpenTask(order) => known(&order.node),
-            Act::Grant(order) => known(&order.grantor) && order.grantees.iter().all(known),
+            Act::Grant(order) => own(&order.grantor) && order.grantees.iter().all(known),
             Act::RequireReport(duty) => known(&duty.node),
             Act::RaiseFinding(order) => known(&order.node),
             Act::SetStage(_)
@@ -125,7 +128,7 @@ impl Deciding<'_> {
                 incident,
                 role: Role::Escalation,
                 key: timer.key,
-                due: timer.at,
+                due: self.due_for_policy(timer.at),
                 details: timer.details,
             }),
             Act::CancelTimer(key) => self.record(Fact::TimerCancelled { incident, role: Role::Escalation, key }),
@@ -203,6 +206,10 @@ impl Deciding<'_> {
         match answer {
             Ok(findings) => {
                 for found in findings.into_iter().take(EFFECTS_MAX) {
+                    if !self.has_room() {
+                        let failure = Some(Failure::TooLarge);
+                        return self.policy_failed(Role::Oversight, failure, crate::record::Fallback::Later);
+                    }
                     self.finding(self.incident.clone(), found.finding, found.because);
                 }
             }

@@ -57,6 +57,7 @@ impl Deciding<'_> {
         let row = self.state.cases.get(&case).cloned().ok_or_else(|| {
             Because::new("host:unknown-case", format!("没有诉求 {case}"), format!("there is no case `{case}`"))
         })?;
+        self.check_concerned(event, &row.node, [])?;
         Ok((case, row))
     }
 

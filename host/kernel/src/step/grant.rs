@@ -22,6 +22,9 @@ impl Deciding<'_> {
         }
         let order = self.bounded(order);
         for node in &order.grantees {
+            if !self.has_room() {
+                return self.policy_failed(Role::Escalation, Some(Failure::TooLarge), Fallback::HumanQueue);
+            }
             if !self.holds(node, &order) && roster::is_within(self.state, node.as_str(), order.grantor.as_str()) {
                 self.give(node, &order, None, None, &because);
             }

@@ -171,12 +171,22 @@ impl Deciding<'_> {
         self.check_approver(event, node)
     }
 
-    /// The field reports that a measure has been carried out, decided or not.
+    /// The field reports that a measure has been carried out, decided or not. What nobody has decided is confirmed on the
+    /// word of somebody whom the charter knows only: a policy cannot decide by calling a thing done.
     pub(super) fn confirm_measure(&mut self, key: &str, people: Option<i64>, because: Because) {
         let Some(measure) = self.open_measure(key) else { return };
         let Some(row) = self.state.measures.get(&measure) else { return };
         if row.confirmed.is_some() {
             return;
+        }
+        if row.status != MeasureStatus::InForce && !self.reported {
+            let kind = row.order.kind.clone();
+            let because = Because::new(
+                "host:undecided-measure",
+                format!("「{kind}」尚未决定,且没有已知来源报告其已执行"),
+                format!("`{kind}` is not decided, and nobody whom the charter knows reports that it was carried out"),
+            );
+            return self.proposal_refused("confirm_measure", because);
         }
         let (measure_kind, node) = (row.order.kind.clone(), row.order.node.clone());
         let incident = self.incident.clone();

@@ -25,6 +25,7 @@ mod order;
 mod process;
 mod record;
 mod resource;
+mod room;
 mod sense;
 mod service;
 mod spend;
@@ -103,6 +104,10 @@ pub fn step(state: &mut Arc<State>, now: Instant, input: Input, policies: &mut d
         issued: 0,
         incident: None,
         first: None,
+        bytes: 0,
+        started: 0,
+        reported: false,
+        on_timer: matches!(cause, Cause::Timer { .. }),
         failed: Binding::InForce,
         place: String::new(),
     };
@@ -156,6 +161,14 @@ struct Deciding<'a> {
     incident: Option<IncidentId>,
     /// For a duplicate: position and hash of the first time.
     first: Option<(u64, Digest)>,
+    /// Bytes of the facts so far, as they will be written.
+    bytes: usize,
+    /// How many processes this entry was asked to start.
+    started: u32,
+    /// Whether the event comes from somebody whom the charter knows.
+    reported: bool,
+    /// Whether a timer made the district decide.
+    on_timer: bool,
     /// Which of a role's policies failed last.
     failed: Binding,
     /// Where it happened, as the sender says.
@@ -193,6 +206,7 @@ impl Deciding<'_> {
             );
             return;
         }
+        self.reported = roster::is_known(self.state, &event.source);
         self.sensed(event);
     }
 
@@ -285,6 +299,7 @@ impl Deciding<'_> {
     fn record(&mut self, fact: Fact) {
         // Policies let go of the state before they return, so this never copies; if one did not, it is still right.
         fold::apply(Arc::make_mut(self.state), self.moment, &fact);
+        self.weigh(&fact);
         self.facts.push(fact);
     }
 

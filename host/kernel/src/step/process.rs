@@ -9,10 +9,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Deciding;
+use super::effect::EFFECTS_MAX;
 use crate::act::{Because, ProcessOrder};
 use crate::record::{Activation, Fact, Fallback};
 use crate::role::workflow::{Input, Outcome, Process, Question, Wait};
-use crate::role::{Binding, Policies};
+use crate::role::{Binding, Failure, Policies};
 use crate::state::ProcessState;
 use crate::value::Attribute;
 use crate::{Event, ProcessId, Role, State, facts};
@@ -25,6 +26,9 @@ impl Deciding<'_> {
     pub(super) fn start_process(&mut self, order: ProcessOrder, because: Because) {
         let running = self.state.index.running.get(&self.incident);
         if running.is_some_and(|running| running.contains_key(&order.key)) {
+            return;
+        }
+        if !self.may_start_process(&order.kind) {
             return;
         }
         let process = ProcessId::from(self.identifier('p'));
@@ -48,6 +52,9 @@ impl Deciding<'_> {
         let waiting: Vec<ProcessId> =
             running.filter(|id| self.state.processes.get(*id).is_some_and(waits)).take(STEPS_MAX).cloned().collect();
         for process in waiting {
+            if !self.has_room() {
+                return self.policy_failed(Role::Workflow, Some(Failure::TooLarge), Fallback::HumanQueue);
+            }
             self.step_process(&process, &[], Input::Event(event.clone()));
         }
     }
@@ -76,7 +83,12 @@ impl Deciding<'_> {
         };
         let answer = match &former {
             Some(former) => self.ask_former(Binding::Former(former.package), &mut ask),
-            None => self.ask(Role::Workflow, &mut ask, |_, _: &Outcome| Ok(())),
+            // A version that stands nowhere any more cannot be asked, and another one would read a state that is not its
+            // own: the process waits where it is.
+            None if self.is_foreign(&row) => Err(Some(Failure::Unbound)),
+            None => self.ask(Role::Workflow, &mut ask, |_, outcome: &Outcome| {
+                if outcome.effects.len() > EFFECTS_MAX { Err(Some(Failure::TooLarge)) } else { Ok(()) }
+            }),
         };
         match answer {
             Ok(outcome) => {
@@ -86,13 +98,13 @@ impl Deciding<'_> {
                     incident: row.incident,
                     version,
                     state: outcome.state,
-                    waits: outcome.waits,
+                    waits: outcome.waits.into_iter().map(|wait| self.apart(wait)).collect(),
                     finished: outcome.finished,
                     because: outcome.because,
                 });
                 let known = self.all_nodes_known(&outcome.effects);
-                for effect in outcome.effects.into_iter().filter(|_| known) {
-                    self.enact(effect);
+                if known {
+                    self.enact_all(Role::Workflow, outcome.effects);
                 }
             }
             Err(failure) => self.policy_failed(Role::Workflow, failure, Fallback::HumanQueue),
@@ -102,11 +114,24 @@ impl Deciding<'_> {
     /// The former policy by whose version a process still runs: one that could not be carried over stays with what wrote
     /// its state.
     fn former_of(&self, row: &ProcessState) -> Option<Activation> {
-        if row.version.is_empty() || row.version == self.workflow_version() {
+        if !self.is_foreign(row) {
             return None;
         }
         let standby = self.state.core.standby.get(&Role::Workflow)?;
         standby.former.iter().rev().find(|former| former.version == row.version).cloned()
+    }
+
+    /// Whether a process runs by another version than the one in force.
+    fn is_foreign(&self, row: &ProcessState) -> bool {
+        !row.version.is_empty() && row.version != self.workflow_version()
+    }
+
+    /// A wait that does not make the process go on at once for ever.
+    fn apart(&self, wait: Wait) -> Wait {
+        match wait {
+            Wait::Until { key, at } => Wait::Until { key, at: self.due_for_policy(at) },
+            other => other,
+        }
     }
 
     fn workflow_version(&self) -> String {
@@ -126,6 +151,10 @@ impl Deciding<'_> {
             .collect();
         let version = self.workflow_version();
         for (process, row) in running.into_iter().filter(|(_, row)| row.version != version) {
+            if !self.has_room() {
+                // The rest stays with the policy that wrote its state.
+                return self.policy_failed(Role::Workflow, Some(Failure::TooLarge), Fallback::HumanQueue);
+            }
             let copy = Process {
                 id: process.to_string(),
                 kind: row.kind.clone(),

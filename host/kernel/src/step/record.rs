@@ -105,6 +105,9 @@ impl Deciding<'_> {
         let task = TaskId::from(required(event, "task")?);
         let word = required(event, "state")?.to_string();
         let known = self.state.tasks.get(&task).cloned();
+        if let Some(row) = &known {
+            self.check_concerned(event, &row.order.node, [&row.order.to])?;
+        }
         let incident = known.as_ref().map_or(self.incident.clone(), |row| row.incident.clone());
         let people = find_integer(&event.attributes, "people").filter(|people| *people >= 0);
         let counted_before = known.as_ref().and_then(|row| row.people);
@@ -276,8 +279,13 @@ impl Deciding<'_> {
         self.overdue_finding("REPORT-OVERDUE", row.incident, row.duty.node, subject, due, because);
     }
 
+    /// A figure that a policy works out. It takes nothing back that was known, and does not pass over a contradiction.
     pub(super) fn figure(&mut self, incident: Option<IncidentId>, figure: Figure) {
-        if let Some(incident) = incident {
+        let Some(incident) = incident else { return };
+        let row = self.state.incidents.get(&incident);
+        let known = row.and_then(|row| row.figures.get(&figure.name)?.value);
+        if figure.value.is_some() || known.is_none() {
+            self.contradiction(&incident, &figure);
             self.record(Fact::FigureRecorded { incident, figure });
         }
     }

@@ -119,6 +119,10 @@ impl Deciding<'_> {
         let spends = matches!(verdict, SpendVerdict::Allowed | SpendVerdict::SecondSignature);
         let (verdict, signature, because) = match exceeded {
             Some(because) if spends => (SpendVerdict::Routed, Some(self.upward(&request)), because),
+            // Who spends does not sign what was sent up, nor does a body beside or below.
+            _ if verdict == SpendVerdict::Routed && !self.is_above(&request, signature.as_ref()) => {
+                (verdict, Some(self.upward(&request)), answer.because)
+            }
             _ => (verdict, signature, answer.because),
         };
         let reserved = match verdict {
@@ -186,6 +190,16 @@ impl Deciding<'_> {
     fn upward(&self, request: &SpendRequest) -> Signature {
         let wait = self.state.charter().map(|charter| charter.approval_wait).unwrap_or_default();
         Signature { by: roster::duty_above(self.state, request.node.as_str()), decide_by: self.now() + wait }
+    }
+
+    /// Whether the signature asked for is that of a body above the one that spends; at the top its own is the highest.
+    fn is_above(&self, request: &SpendRequest, signature: Option<&Signature>) -> bool {
+        let Some(signature) = signature else { return false };
+        let by = roster::resolve(self.state, &signature.by, request.node.as_str());
+        let mut above = roster::ancestors(self.state, request.node.as_str()).skip(1).peekable();
+        let is_top = above.peek().is_none();
+        roster::node_of(&by)
+            .is_some_and(|signer| (is_top && *signer == request.node) || above.any(|node| node.code == *signer))
     }
 
     fn closed(&self, event: &Event, request: SpendRequest) -> Fact {

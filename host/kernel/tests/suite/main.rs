@@ -7,5 +7,6 @@ mod golden;
 mod invariants;
 mod policies;
 mod properties;
+mod reach;
 mod support;
 mod warnings;

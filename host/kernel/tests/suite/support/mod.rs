@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_kernel::act::{Act, Because, Effect};
+use muster_kernel::act::{Act, Because, Effect, ProcessOrder};
 use muster_kernel::charter::{Actor, CalloutClock, Charter, Clocks, Department, Funds, Node, Pot, SpendingCeiling};
 use muster_kernel::record::{Activation, Fact};
 use muster_kernel::role::{
@@ -98,11 +98,22 @@ pub(crate) struct Scripted {
     pub(crate) verdict: Result<discretion::Verdict, Failure>,
     pub(crate) works: bool,
     pub(crate) awards: Vec<incentives::Award>,
+    /// What each step of a process answers; `None`: nothing is bound.
+    pub(crate) outcome: Option<workflow::Outcome>,
+    /// How long its reasons are.
+    pub(crate) verbose: usize,
 }
 
 impl Default for Scripted {
     fn default() -> Self {
-        Self { acts: Vec::new(), verdict: Ok(discretion::Verdict::Allow), works: true, awards: Vec::new() }
+        Self {
+            acts: Vec::new(),
+            verdict: Ok(discretion::Verdict::Allow),
+            works: true,
+            awards: Vec::new(),
+            outcome: None,
+            verbose: 0,
+        }
     }
 }
 
@@ -160,7 +171,8 @@ impl Policies for Scripted {
         _: MemoryScope,
         _: &escalation::Question,
     ) -> Asked<Vec<Effect>> {
-        let effects = self.acts.iter().map(|act| Effect { act: act.clone(), because: because() }).collect();
+        let because = Because::new("test", "测".repeat(self.verbose), "test");
+        let effects = self.acts.iter().map(|act| Effect { act: act.clone(), because: because.clone() }).collect();
         self.asked(Role::Escalation, Ok(effects))
     }
 
@@ -203,9 +215,18 @@ impl Policies for Scripted {
         _: Binding,
         _: &Arc<State>,
         _: MemoryScope,
-        _: &workflow::Question,
+        question: &workflow::Question,
     ) -> Asked<workflow::Outcome> {
-        self.asked(Role::Workflow, Err(Failure::Unbound))
+        let Some(outcome) = self.outcome.clone() else { return self.asked(Role::Workflow, Err(Failure::Unbound)) };
+        let own = |act: &Act| match act {
+            // A key that is new each time: that the same one runs already stops nothing.
+            Act::StartProcess(order) => {
+                Act::StartProcess(ProcessOrder { key: question.process.id.clone(), ..order.clone() })
+            }
+            other => other.clone(),
+        };
+        let effects = outcome.effects.iter().map(|effect| Effect { act: own(&effect.act), ..effect.clone() }).collect();
+        self.asked(Role::Workflow, Ok(workflow::Outcome { effects, ..outcome }))
     }
 }
 
