@@ -15,7 +15,8 @@ use muster_kernel::{FigureStage, Level, MeasureStatus, Milliseconds, Mode, NodeC
 use crate::support::{self, CITY, STREET, Scripted, World, text};
 
 const PROVINCE: &str = "990000";
-const ELSEWHERE: &str = "990103";
+const ABOVE: &str = "990103";
+const BELOW: &str = "990103901001";
 
 fn measure(node: &str) -> Measure {
     Measure {
@@ -219,9 +220,9 @@ fn what_is_sent_up_is_signed_above() {
         assert_eq!(verdict, SpendVerdict::Routed);
         signature_by.expect("a signer")
     };
-    let above = post(ELSEWHERE, "duty");
+    let above = post(ABOVE, "duty");
     assert_eq!(signer(post(STREET, "secretary")), above, "the spender's own post");
-    assert_eq!(signer(post("990103901001", "duty")), above, "a post below");
+    assert_eq!(signer(post(BELOW, "duty")), above, "a post below");
     assert_eq!(signer(Party::Team("t".into())), above, "a team");
     assert_eq!(signer(post(CITY, "finance")), post(CITY, "finance"), "the policy's choice above stands");
 }
@@ -232,7 +233,7 @@ fn whose_matter_it_is_not_does_not_touch_it() {
         key: "t".into(),
         kind: "inspect".into(),
         to: Party::Department { node: CITY.into(), name: "rescue".into() },
-        node: "990103901001".into(),
+        node: STREET.into(),
         place: None,
         due: None,
         life_safety: true,
@@ -248,12 +249,15 @@ fn whose_matter_it_is_not_does_not_touch_it() {
         let id = format!("{source}/{node}");
         world.event(&id, source, "gov.muster.task.updated", node, &data)
     };
-    assert!(refused(&updated("urn:stranger", "990104901"), "host:not-concerned"), "another district's word");
+    assert!(
+        refused(&updated("urn:stranger", BELOW), "host:not-concerned"),
+        "a word from below, by nobody who was charged"
+    );
     assert!(!refused(&updated(&format!("urn:street:{STREET}"), STREET), "host:not-concerned"), "from above");
     assert!(!refused(&updated("urn:rescue", CITY), "host:not-concerned"), "who was charged with it");
     let data = [("case", text("c-1")), ("class", text("life_safety"))];
     world.event("c", "urn:resident", "gov.muster.feedback.received", STREET, &data);
-    let facts = world.event("x", "urn:stranger", "gov.muster.feedback.contacted", "990104901", &data);
+    let facts = world.event("x", "urn:stranger", "gov.muster.feedback.contacted", BELOW, &data);
     assert!(refused(&facts, "host:not-concerned"));
     let facts = world.event("y", &format!("urn:street:{STREET}"), "gov.muster.feedback.contacted", STREET, &data);
     assert!(facts.iter().any(|fact| matches!(fact, Fact::FeedbackContacted { .. })));
