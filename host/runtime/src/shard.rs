@@ -392,8 +392,8 @@ impl Work {
             if let Err(error) = &durable {
                 poison.store(true, Ordering::SeqCst);
                 metrics.dropped(replies.len());
-                for (reply, _) in replies {
-                    drop(reply.send(Err(SubmitError::Journal(error.clone()))));
+                for (reply, place) in replies {
+                    drop(reply.send(Err(SubmitError::of_append(error, entries[place].entry.seq))));
                 }
                 return;
             }
