@@ -63,7 +63,8 @@ impl SubmitError {
                 Self::TooLarge { district: district.clone(), bytes: *bytes, most: *most }
             }
             AppendError::TooLarge { district, seq: large, .. } => {
-                let reason = format!("entry {large} of district {district} was too large for it; send this event again");
+                let reason =
+                    format!("entry {large} of district {district} was too large for it; send this event again");
                 Self::Journal(AppendError::Poisoned(reason.into()))
             }
             other => Self::Journal(other.clone()),

@@ -260,7 +260,8 @@ mod tests {
         // What a process leaves that ends before the folder is synced: a name, and nothing in it yet.
         std::fs::write(folder.path().join(segment::name(1)), b"").expect("made");
         folder::take_synced();
-        let opened = Journal::open(disk.clone(), Options { segment_bytes: 4_096, low_space_bytes: 0 }).expect("a journal");
+        let opened =
+            Journal::open(disk.clone(), Options { segment_bytes: 4_096, low_space_bytes: 0 }).expect("a journal");
         assert_eq!(folder::take_synced(), [folder.path().to_path_buf()]);
         drop(opened);
         Journal::open_read_only(disk, Options::default()).expect("readable");

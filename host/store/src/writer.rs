@@ -135,7 +135,9 @@ impl Writer {
             );
             let reason = format!("entry {seq} of district {district} was too large for it; send less in one event");
             self.poisoned = Some(reason.into());
-            batch.answers.push((done, Err(AppendError::TooLarge { district: district.clone(), seq: *seq, bytes, most })));
+            batch
+                .answers
+                .push((done, Err(AppendError::TooLarge { district: district.clone(), seq: *seq, bytes, most })));
             return;
         }
         let broken = records.iter().try_fold(BTreeMap::new(), |mut fresh: BTreeMap<&str, Head>, record| {
