@@ -5,28 +5,27 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// What `postinst` calls: each says what it was called with. The stand-in of `chown` fails as the real one does when a file is
+/// not there.
+const STAND_INS: &str = r#"
+adduser() { echo "adduser $*"; }
+install() { echo "install $*"; }
+systemctl() { echo "systemctl $*"; }
+chown() { echo "chown $*"; shift; for file; do [ -e "$file" ] || return 1; done; }
+"#;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two folders below the root").to_path_buf()
 }
 
-/// A machine's folders, and the commands that `postinst` calls: each says what it was called with. The stand-in of `chown`
-/// fails as the real one does when a file is not there.
+/// A machine with a folder of settings.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir_all(folder.path().join("etc/muster")).expect("made");
-        let commands = folder.path().join("bin");
-        fs::create_dir(&commands).expect("made");
-        let says = "#!/bin/sh\necho \"${0##*/} $*\"\n";
-        let owner = "#!/bin/sh\necho \"chown $*\"\nshift\nfor file; do [ -e \"$file\" ] || exit 1; done\n";
-        for (name, script) in [("adduser", says), ("install", says), ("systemctl", says), ("chown", owner)] {
-            let command = commands.join(name);
-            fs::write(&command, script).expect("written");
-            fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).expect("made executable");
-        }
-        Self(folder)
+        let machine = Self(tempfile::tempdir().expect("a folder"));
+        fs::create_dir_all(machine.path("etc/muster")).expect("made");
+        machine
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -36,10 +35,8 @@ impl Machine {
     fn configure(&self) -> Output {
         let script = fs::read_to_string(root().join("deploy/debian/postinst")).expect("text");
         let script = script.replace("/etc/muster", &self.path("etc/muster").display().to_string());
-        let file = self.path("postinst");
-        fs::write(&file, script).expect("written");
-        let commands = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap_or_default());
-        Command::new("sh").arg(file).arg("configure").env("PATH", commands).output().expect("a shell")
+        let script = format!("{STAND_INS}{script}");
+        Command::new("sh").args(["-c", &script, "postinst", "configure"]).output().expect("a shell")
     }
 }
 
