@@ -34,6 +34,10 @@ impl Media for Given {
         Ok(Box::new(GivenSegment(self.clone(), place.ok_or(io::ErrorKind::NotFound)?)))
     }
 
+    fn sync_names(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         None
     }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::activation::trust::Standing;
 use crate::activation::{Attempt, Candidate, HOST, Scene, is_in_crisis};
-use crate::district::exercise_of;
+use crate::district::{Install, exercise_of, is_exercise};
 use crate::folder::{self, Allowed, BoundFiles};
 use crate::host::{Host, Inner, Seat};
 use crate::reload;
@@ -182,7 +182,7 @@ impl Inner {
     /// A watched file of a district changed: what its folder says now takes effect between two events, or a problem is
     /// shown and nothing changes.
     pub(crate) fn folder_changed(inner: &Arc<Self>, path: &Path) {
-        for (id, seat) in inner.seats.iter().filter(|(id, seat)| seat.folder == path && !crate::is_exercise(id)) {
+        for (id, seat) in inner.seats.iter().filter(|(id, seat)| seat.folder == path && !is_exercise(id)) {
             let (inner, id) = (Arc::clone(inner), id.clone());
             let _ = seat;
             // One district's slow package keeps no other waiting.
@@ -219,36 +219,41 @@ impl Inner {
     fn try_reload(&self, id: &DistrictId, seat: &Seat) -> Result<bool, String> {
         let (core, crisis) = self.core_of(id).map_err(|error| error.to_string())?;
         let folder = folder::read(&seat.folder).map_err(|error| error.to_string())?;
+        let judged_by = self.parts.trust.standing();
         let mut changes = reload::difference(&self.parts, &folder, &core, crisis, self.clock.now(), "folder");
         let changed = !changes.is_empty();
-        let problem = changes.problem();
         if let Some((charter, digest)) = changes.charter.take() {
             let command = || Command::Charter { charter: charter.clone(), digest };
             self.send(id, command()).map_err(|error| error.to_string())?;
             self.tell_drill(id, command());
         }
-        for install in changes.installs {
+        for install in std::mem::take(&mut changes.installs) {
             let placed = changes
                 .attempts
                 .iter_mut()
                 .find(|attempt| attempt.role == install.activation.role && attempt.mode == install.activation.mode);
             if let Some(attempt) = placed {
-                self.install(id, install, attempt);
+                self.install(id, &judged_by, install, attempt);
             }
         }
+        let problem = changes.problem();
         changes.attempts.into_iter().for_each(|attempt| self.remember(id, attempt));
         problem.map_or(Ok(changed), Err)
     }
 
-    /// Installs what passed every step, and waits until the journal says so.
-    fn install(&self, id: &DistrictId, install: crate::district::Install, attempt: &mut Attempt) {
+    /// Installs what passed every step, and waits until the journal says so. What was revoked since it was judged is never
+    /// installed: either the new deny-list is seen here, or the withdrawal stands behind this in the district's queue.
+    fn install(&self, id: &DistrictId, judged_by: &Standing, install: Install, attempt: &mut Attempt) {
         let activation = install.activation.clone();
         let (tell, told) = oneshot::channel();
-        self.tell_drill(id, Command::install(install.clone()));
-        let sent = self.send(id, Command::Install { install: Box::new(install), told: Some(tell) });
-        match sent.map(|()| told.blocking_recv()) {
-            Ok(Ok(seq)) => attempt.activated(seq, &activation),
-            _ => attempt.not_activated(&ChangeError::Stopping.to_string()),
+        let sent = self.parts.trust.while_it_holds(judged_by, || {
+            self.tell_drill(id, Command::install(install.clone()));
+            self.send(id, Command::Install { install: Box::new(install), told: Some(tell) })
+        });
+        match sent.map(|sent| sent.map(|()| told.blocking_recv())) {
+            Some(Ok(Ok(seq))) => attempt.activated(seq, &activation),
+            Some(_) => attempt.not_activated(&ChangeError::Stopping.to_string()),
+            None => attempt.overtaken(),
         }
     }
 
@@ -295,10 +300,11 @@ impl Inner {
             Change::Rollback { role, to } => self.again(past(&core, role, to)?, seat, "rollback", who)?,
             Change::EndTrial { role } => return self.end_trial(id, &core, role, who),
         };
+        let judged_by = self.parts.trust.standing();
         let scene = Scene { parts: &self.parts, district: id, core: &core, crisis, now: self.clock.now(), dry_run };
         let (mut attempt, install) = scene.admit(&candidate);
         if let Some(install) = install {
-            self.install(id, install, &mut attempt);
+            self.install(id, &judged_by, install, &mut attempt);
         }
         self.remember(id, attempt.clone());
         Ok(attempt)
@@ -416,7 +422,7 @@ impl Inner {
     pub(crate) fn trust_changed(&self) {
         self.parts.trust.reread(self.clock.now());
         self.withdraw_denied();
-        for (id, seat) in self.seats.iter().filter(|(id, _)| !crate::is_exercise(id)) {
+        for (id, seat) in self.seats.iter().filter(|(id, _)| !is_exercise(id)) {
             self.reload_one(id, seat);
         }
     }
@@ -439,6 +445,10 @@ impl Inner {
                 }
                 tracing::warn!(target: "muster::trust", district = %id, %role, package = %package.short(), "a revoked package may not answer any more");
                 let withdrawal = Withdrawal { package, role: Some(role), trial_only: false, by: by.clone(), because };
+                // A drill that has not begun has nothing bound yet, and begins with what it is told.
+                if !is_exercise(id) {
+                    self.tell_drill(id, Command::Withdraw { withdrawal: withdrawal.clone(), told: None });
+                }
                 let (tell, told) = oneshot::channel();
                 if self.send(id, Command::Withdraw { withdrawal, told: Some(tell) }).is_ok() {
                     drop(told.blocking_recv());
@@ -490,3 +500,7 @@ fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, Chan
     let found = history.iter().rev().map(|past| &past.activation).find(other);
     found.ok_or(ChangeError::NoPast(role, named))
 }
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

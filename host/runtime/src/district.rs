@@ -15,6 +15,7 @@ use muster_store::Record;
 
 use crate::bindings;
 use crate::reload::Changes;
+use crate::shard::{TIMERS_MAX, TURN_FUEL_MAX};
 
 /// An entry that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,18 @@ pub(crate) struct Outcome {
     pub(crate) records: Vec<Record>,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) entries: Vec<Arc<Committed>>,
+    /// Timers that fired in it.
+    timers: usize,
+    /// What the policies used for it.
+    pub(crate) fuel: u64,
+}
+
+impl Outcome {
+    /// Whether another timer may fire in the same turn. Those that may not wait for the next one, behind an event at most:
+    /// a policy that sets timer after timer keeps nobody waiting, neither the other districts nor the people of its own.
+    fn has_room_for_a_timer(&self) -> bool {
+        self.timers < TIMERS_MAX && self.fuel < TURN_FUEL_MAX
+    }
 }
 
 /// A district in memory.
@@ -90,16 +103,22 @@ impl District {
         self.decide(now, Input::Event(event), outcome);
     }
 
-    /// Fires every timer that fell due strictly before an instant, each at its own instant or now, whichever is later.
+    /// Fires the timers that fell due strictly before an instant, each at its own instant or now, whichever is later; as
+    /// many as the turn has room for.
     pub(crate) fn timers_before(&mut self, now: Instant, outcome: &mut Outcome) {
-        while let Some(due) = self.state.next_due().filter(|due| *due < now) {
-            self.decide(due, Input::Timer, outcome);
-        }
+        self.timers(outcome, |due| due < now);
     }
 
-    /// Fires every timer that is due at an instant.
+    /// Fires the timers that are due at an instant, as many as the turn has room for.
     pub(crate) fn timers_at(&mut self, now: Instant, outcome: &mut Outcome) {
-        while let Some(due) = self.state.next_due().filter(|due| *due <= now) {
+        self.timers(outcome, |due| due <= now);
+    }
+
+    fn timers(&mut self, outcome: &mut Outcome, is_due: impl Fn(Instant) -> bool) {
+        while outcome.has_room_for_a_timer()
+            && let Some(due) = self.state.next_due().filter(|due| is_due(*due))
+        {
+            outcome.timers += 1;
             self.decide(due, Input::Timer, outcome);
         }
     }
@@ -161,6 +180,7 @@ impl District {
             self.follow_bindings();
         }
         let Step { entry, payload, hash, receipt, .. } = step;
+        outcome.fuel += entry.calls.iter().map(|call| call.fuel).sum::<u64>();
         outcome.records.push(Record {
             district: self.id.to_string(),
             seq: entry.seq,

@@ -282,6 +282,7 @@ impl Metrics {
             SubmitError::LowSpace => "low_space",
             SubmitError::NotExercise => "not_exercise",
             SubmitError::NotPermitted(_) => "not_permitted",
+            SubmitError::TooLarge { .. } => "too_large",
             SubmitError::Journal(_) => "journal_stopped",
             SubmitError::Stopping => "stopping",
         };

@@ -28,7 +28,10 @@ const TURN_MAX: usize = 64;
 /// Fuel that the policies of one district use in one turn: about ten milliseconds of computing. A turn ends with the event
 /// that passed it, so that a policy which burns all it is given keeps other districts of the shard waiting no longer than
 /// that. Fuel and not the clock, so that turns are the same wherever they are taken.
-const TURN_FUEL_MAX: u64 = 10_000_000;
+pub(crate) const TURN_FUEL_MAX: u64 = 10_000_000;
+/// Timers that one district fires in one turn: all that fall due together in a storm, and an end for a policy that sets one
+/// after the other.
+pub(crate) const TIMERS_MAX: usize = 256;
 /// Signals that may wait for one district. Above, the sender is told to come again.
 pub(crate) const SIGNALS_MAX: usize = 4_096;
 /// Acts of people that may wait for one district: they are the last to be refused.
@@ -172,8 +175,13 @@ impl Shard {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.work();
-                    self.write_views(1);
+                    if self.work() {
+                        break;
+                    }
+                    // Timers that wait for their next turn are no rest.
+                    if !self.sleep().is_zero() {
+                        self.write_views(1);
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -183,7 +191,8 @@ impl Shard {
     }
 
     /// Gives every district its turns until nothing waits. What comes meanwhile is taken in before each round, so that
-    /// nobody waits behind the whole backlog of another district. True when the shard must stop.
+    /// nobody waits behind the whole backlog of another district. Timers that had no room in their turn are left for the
+    /// next call: there may be no end of them. True when the shard must stop.
     pub(crate) fn work(&mut self) -> bool {
         let mut stopping = false;
         loop {
@@ -294,7 +303,6 @@ impl Seat {
 
     fn turn(&mut self, now: Instant) -> Work {
         let mut work = Work::default();
-        let mut fuel = 0_u64;
         while let Some(command) = self.others.pop_front() {
             self.other(now, command, &mut work);
         }
@@ -307,11 +315,9 @@ impl Seat {
                 work.answers.push(Box::new(move || drop(reply.send(Err(SubmitError::NotPermitted(refused))))));
                 continue;
             }
-            let decided = work.outcome.entries.len();
             self.district.event(now, event, &mut work.outcome);
             work.replies.push((reply, work.outcome.receipts.len() - 1));
-            fuel += fuel_of(&work.outcome.entries[decided..]);
-            if fuel >= TURN_FUEL_MAX {
+            if work.outcome.fuel >= TURN_FUEL_MAX {
                 break;
             }
         }
@@ -363,12 +369,6 @@ impl Seat {
     }
 }
 
-/// What the policies used for some entries.
-fn fuel_of(entries: &[Arc<Committed>]) -> u64 {
-    let calls = entries.iter().flat_map(|committed| &committed.entry.calls);
-    calls.map(|call| call.fuel).sum()
-}
-
 impl Work {
     /// Gives the records to the journal; everything that may be said waits for them.
     fn hand_over(
@@ -392,8 +392,8 @@ impl Work {
             if let Err(error) = &durable {
                 poison.store(true, Ordering::SeqCst);
                 metrics.dropped(replies.len());
-                for (reply, _) in replies {
-                    drop(reply.send(Err(SubmitError::Journal(error.clone()))));
+                for (reply, place) in replies {
+                    drop(reply.send(Err(SubmitError::of_append(error, entries[place].entry.seq))));
                 }
                 return;
             }
@@ -438,3 +438,7 @@ pub(crate) fn query_district<T: Send + 'static>(
     };
     (Command::Query(Box::new(ask)), told)
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

@@ -129,7 +129,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets every district take its turns until nothing waits, timers included.
+    /// Lets every district take its turns until nothing waits. As in a live host, of timers only as many fire as one turn has
+    /// room for; the rest wait for the next call.
     pub fn decide(&mut self) {
         self.shard.work();
     }

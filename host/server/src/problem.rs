@@ -308,6 +308,7 @@ impl Problem {
             SubmitError::Busy { .. } => Kind::Busy,
             SubmitError::LowSpace => Kind::LowSpace,
             SubmitError::NotExercise => Kind::Exercise,
+            SubmitError::TooLarge { .. } => Kind::TooLarge,
             SubmitError::Journal(_) => Kind::JournalStopped,
             SubmitError::NotPermitted(_) => Kind::Forbidden,
             SubmitError::Stopping => Kind::Stopping,
@@ -401,7 +402,15 @@ pub(crate) async fn in_words(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::{Kind, Language, Problem, SubmitError};
+
+    #[test]
+    fn what_is_too_large_for_the_journal_is_not_asked_for_again() {
+        let error = SubmitError::TooLarge { district: "yunhe".into(), bytes: 9, most: 8 };
+        let problem = Problem::of_submit(&error, Language::English);
+        assert_eq!((problem.code(), problem.status, problem.passes()), ("too-large", 413, false));
+        assert!(problem.detail.contains("9 bytes"), "{}", problem.detail);
+    }
 
     #[test]
     fn every_kind_of_problem_is_listed_once() {

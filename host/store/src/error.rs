@@ -43,9 +43,25 @@ impl Error {
 /// Records were not made durable.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
-    /// A write or sync failed earlier. Nothing is acknowledged until the host is started anew.
-    #[error("the journal stopped after a failed write ({0}); free the disk or replace it, then restart the host")]
+    /// The journal stopped earlier, for this reason. Nothing is acknowledged until the host is started anew.
+    #[error("the journal stopped: {0}, then restart the host")]
     Poisoned(Arc<str>),
+    /// A record that no reader would take. Nothing of it was written, and nothing after it is.
+    #[error(
+        "district {district}: entry {seq} would take {bytes} bytes in the journal, where {most} are the most; nothing of \
+         it was written, and the journal stopped: send less in one event, and restart the host, which then is as it was \
+         before this entry"
+    )]
+    TooLarge {
+        /// The district.
+        district: String,
+        /// The position of the entry.
+        seq: u64,
+        /// What it would take.
+        bytes: usize,
+        /// What it may take.
+        most: usize,
+    },
     /// The records do not continue the district's chain.
     #[error("district {district}: the records continue position {given}, the journal stands at {head}")]
     Head {

@@ -29,7 +29,22 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When the disk refuses.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    #[cfg(test)]
+    SYNCED.with_borrow_mut(|synced| synced.push(folder.into()));
+    Ok(())
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The folders that this thread made durable: what no test can see on a disk that keeps its power.
+    static SYNCED: std::cell::RefCell<Vec<std::path::PathBuf>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// The folders that this thread made durable since it was asked last, in order.
+#[cfg(test)]
+pub(crate) fn take_synced() -> Vec<std::path::PathBuf> {
+    SYNCED.take()
 }
 
 fn is_there(folder: &Path) -> bool {

@@ -245,3 +245,26 @@ fn fault_of(record: &Record, prev: &[u8; 32]) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder;
+    use crate::media::Disk;
+    use crate::segment;
+
+    #[test]
+    fn a_start_builds_on_no_segment_whose_name_is_not_durable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::open(folder.path()).expect("a disk");
+        // What a process leaves that ends before the folder is synced: a name, and nothing in it yet.
+        std::fs::write(folder.path().join(segment::name(1)), b"").expect("made");
+        folder::take_synced();
+        let opened =
+            Journal::open(disk.clone(), Options { segment_bytes: 4_096, low_space_bytes: 0 }).expect("a journal");
+        assert_eq!(folder::take_synced(), [folder.path().to_path_buf()]);
+        drop(opened);
+        Journal::open_read_only(disk, Options::default()).expect("readable");
+        assert!(folder::take_synced().is_empty(), "a reader changes nothing");
+    }
+}

@@ -27,6 +27,12 @@ pub trait Media: Send + Sync + 'static {
     /// # Errors
     /// When the disk refuses.
     fn open(&self, name: &str, writable: bool) -> io::Result<Box<dyn Segment>>;
+    /// Makes durable the names of all segments that are there. A process that ended, or a disk that failed, while it made
+    /// one leaves a name that a power loss may take.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn sync_names(&self) -> io::Result<()>;
     /// Free bytes, when they can be known.
     fn free_bytes(&self) -> Option<u64>;
 }
@@ -115,6 +121,10 @@ impl Media for Disk {
     fn open(&self, name: &str, writable: bool) -> io::Result<Box<dyn Segment>> {
         let file = OpenOptions::new().read(true).write(writable).open(self.folder.join(name))?;
         Ok(Box::new(DiskSegment(file)))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        folder::sync(&self.folder)
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -236,6 +246,10 @@ impl Media for MemoryMedia {
 
     fn open(&self, name: &str, _writable: bool) -> io::Result<Box<dyn Segment>> {
         Ok(Box::new(MemorySegment { name: name.into(), media: self.clone() }))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        Ok(())
     }
 
     fn free_bytes(&self) -> Option<u64> {

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) const PREFIX: usize = 8;
 /// What precedes the payload, without prefix and name.
 const FIXED: usize = 1 + 8 + 1 + 8 + 32 + 32;
-/// The largest record: far above any entry, far below any segment.
+/// The largest record: far above any entry, far below any segment. No reader takes a larger one, so none is written.
 pub(crate) const RECORD_BYTES_MAX: usize = 16 << 20;
 const VERSION: u8 = 2;
 
@@ -67,12 +67,21 @@ pub(crate) enum Read<'a> {
 }
 
 impl Record {
+    /// What is written of the district's id.
+    fn name(&self) -> &[u8] {
+        &self.district.as_bytes()[..self.district.len().min(255)]
+    }
+
+    /// Bytes that follow the checksum: what [`RECORD_BYTES_MAX`] limits.
+    pub(crate) fn length(&self) -> usize {
+        FIXED + self.name().len() + self.payload.len()
+    }
+
     /// Appends the record's bytes, as part of the write that begins at `commit`.
     pub(crate) fn write(&self, commit: u64, bytes: &mut Vec<u8>) {
-        let name = &self.district.as_bytes()[..self.district.len().min(255)];
-        let length = FIXED + name.len() + self.payload.len();
+        let (name, length) = (self.name(), self.length());
         bytes.reserve(PREFIX + length);
-        bytes.extend_from_slice(&u32::try_from(length).expect("a record is far below 4 GiB").to_le_bytes());
+        bytes.extend_from_slice(&u32::try_from(length).expect("the writer takes none above its limit").to_le_bytes());
         let checksum_at = bytes.len();
         bytes.extend_from_slice(&[0; 4]);
         bytes.push(VERSION);

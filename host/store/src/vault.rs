@@ -64,12 +64,13 @@ impl Vault {
     pub fn put(&self, bytes: &[u8]) -> Result<[u8; 32], VaultError> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let (folder, file) = self.place(&digest);
-        if file.exists() && self.get(&digest).is_ok() {
-            return Ok(digest);
-        }
+        let there = file.exists() && self.get(&digest).is_ok();
         let keep = || {
             self.make(&folder, digest[0])?;
-            place(&file, bytes, File::sync_all)?;
+            if !there {
+                place(&file, bytes, File::sync_all)?;
+            }
+            // Also when it is there already: whoever put it there may have ended before its name was durable.
             folder::sync(&folder)
         };
         keep().map_err(|reason| disk(&file, reason))?;
@@ -176,6 +177,20 @@ mod tests {
         assert!(vault.place(&digest).1.exists());
         std::fs::remove_dir_all(folder.path().join(DRAFTS)).expect("gone, as a power loss may have it");
         assert_eq!(vault.get(&digest).expect("given"), b"report");
+    }
+
+    #[test]
+    fn a_file_that_is_there_already_may_be_named_only_once_its_name_is_durable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let digest: [u8; 32] = Sha256::digest(b"policy").into();
+        // What a process leaves that ends right after the rename.
+        let (subfolder, file) = Vault::open(folder.path()).expect("a vault").place(&digest);
+        std::fs::create_dir(&subfolder).expect("made");
+        std::fs::write(&file, b"policy").expect("written");
+        let vault = Vault::open(folder.path()).expect("the next start");
+        folder::take_synced();
+        assert_eq!(vault.put(b"policy").expect("kept"), digest);
+        assert_eq!(folder::take_synced(), [folder.path().to_path_buf(), subfolder]);
     }
 
     #[test]

@@ -181,6 +181,8 @@ pub(crate) fn open_tail(media: &dyn Media, walked: &Walked, segment_bytes: u64) 
     if walked.last == 0 {
         return writer::create(media, 1, segment_bytes).map_err(failed);
     }
+    // Whoever made the last segment may have ended before its name was durable. Nothing is built on it until it is.
+    media.sync_names().map_err(failed)?;
     let segment = media.open(&segment::name(walked.last), true).map_err(failed)?;
     let tail = Tail { number: walked.last, offset: walked.end, segment };
     // A process whose sync failed leaves a last write that can be read but may never reach the disk: the system counts it

@@ -1,5 +1,6 @@
 //! The one that writes. It takes what waits, writes it with one call, syncs, and answers in order: the running sync is the
-//! batching window. After any failed write or sync it never acknowledges again.
+//! batching window. After any failed write or sync it never acknowledges again; nor after a record that no reader would
+//! take, because whoever made it holds a state that the journal will never reach.
 //!
 //! A host runs it on a thread of its own; a simulation moves it commit by commit.
 
@@ -12,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::error::{AppendError, Error};
 use crate::known::{Head, Shared};
 use crate::media::{Media, Segment};
-use crate::record::Record;
+use crate::record::{RECORD_BYTES_MAX, Record};
 use crate::segment;
 
 /// Requests that may wait. Above, the appender waits: that is the back-pressure on the shards.
@@ -105,24 +106,40 @@ impl Writer {
         while let Some(request) = next {
             match (request, &self.poisoned) {
                 (Request::Close, _) => self.closing = true,
-                (Request::Append(_, done), Some(reason)) => done(Err(AppendError::Poisoned(Arc::clone(reason)))),
+                (Request::Append(_, done), Some(reason)) => {
+                    batch.answers.push((done, Err(AppendError::Poisoned(Arc::clone(reason)))));
+                }
                 (Request::Append(records, done), None) => self.take(records, done, &mut batch),
             }
             taken += 1;
             let room = self.buffer.len() < BATCH_BYTES && taken < most && !self.closing;
             next = if room { self.requests.try_recv().ok() } else { None };
         }
-        if self.poisoned.is_none()
-            && let Err(error) = self.commit(&batch)
-        {
-            self.poisoned = Some(error.to_string().into());
+        // What came before a record that was refused is written as ever.
+        let failed = self.commit(&batch).err().map(|error| {
             tracing::error!(target: "muster::journal", %error, "the journal stopped: nothing is acknowledged any more");
-        }
-        Self::answer(batch, self.poisoned.as_ref());
+            Arc::from(format!("a write failed: {error}; free the disk or replace it"))
+        });
+        Self::answer(batch, failed.as_ref());
+        self.poisoned = failed.or(self.poisoned.take());
     }
 
-    /// Takes a request into the batch, if its records continue their districts' chains.
+    /// Takes a request into the batch, if every reader would take its records and they continue their districts' chains.
     fn take(&mut self, records: Vec<Record>, done: Done, batch: &mut Batch) {
+        if let Some(large) = records.iter().find(|record| record.length() > RECORD_BYTES_MAX) {
+            let Record { district, seq, .. } = large;
+            let (bytes, most) = (large.length(), RECORD_BYTES_MAX);
+            tracing::error!(
+                target: "muster::journal", district, seq, bytes, most,
+                "an entry is too large for the journal, which stopped: nothing is acknowledged any more"
+            );
+            let reason = format!("entry {seq} of district {district} was too large for it; send less in one event");
+            self.poisoned = Some(reason.into());
+            batch
+                .answers
+                .push((done, Err(AppendError::TooLarge { district: district.clone(), seq: *seq, bytes, most })));
+            return;
+        }
         let broken = records.iter().try_fold(BTreeMap::new(), |mut fresh: BTreeMap<&str, Head>, record| {
             let head = fresh.get(record.district.as_str()).or_else(|| self.heads.get(&record.district));
             let head = head.copied().unwrap_or_default();

@@ -179,6 +179,61 @@ fn a_failed_write_or_sync_is_the_end() {
 }
 
 #[test]
+fn a_record_that_no_reader_would_take_is_refused_before_anything_is_written() {
+    const MOST: usize = 16 << 20;
+    let media = MemoryMedia::new();
+    let journal = open(&media);
+    let mut chains = Chains::default();
+    // The largest that may be: what stands around the text of the payload is measured on a small one of the same digits.
+    let around = chains.next("d", 0).payload.len() + OVERHEAD - 8;
+    let mut chains = Chains::default();
+    journal.append_and_wait(vec![chains.next("d", MOST - around)]).expect("as large as may be");
+    let before = all(&journal);
+    let next = media.bytes(&format!("{:020}.seg", 2));
+    let (small, large) = (chains.next("other", 5), chains.next("d", MOST - around + 1));
+    let refused = journal.append_and_wait(vec![small.clone(), large.clone()]);
+    let Err(AppendError::TooLarge { district, seq: 2, bytes, most: MOST }) = refused else { panic!("{refused:?}") };
+    assert_eq!((district.as_str(), bytes), ("d", MOST + 1));
+    assert_eq!(media.bytes(&format!("{:020}.seg", 2)), next, "nothing of it was written");
+    // Whoever made it runs ahead of the journal, and so does all that rests on it, views and answers too.
+    for after in [vec![small], vec![chains.next("d", 5)], Vec::new()] {
+        assert!(matches!(journal.append_and_wait(after), Err(AppendError::Poisoned(_))));
+    }
+    assert_eq!(all(&journal), before);
+    journal.close();
+    let journal = Journal::open(media, SMALL).expect("nothing is damaged");
+    assert_eq!((journal.cut_bytes, all(&journal.journal)), (0, before));
+}
+
+#[test]
+fn what_came_before_a_record_that_is_too_large_is_durable() {
+    let media = MemoryMedia::new();
+    let (opened, mut writer) = Journal::open_unattended(media.clone(), SMALL).expect("a journal");
+    let (mut chains, (tell, told)) = (Chains::default(), std::sync::mpsc::channel());
+    for (name, size) in [("before", 5), ("large", 17 << 20), ("after", 5)] {
+        let tell = tell.clone();
+        let done = move |verdict: Result<(), AppendError>| drop(tell.send((name, verdict)));
+        opened.journal.append(vec![chains.next(name, size)], done).expect("queued");
+    }
+    // All three in one commit.
+    assert!(writer.commit_waiting(usize::MAX) && !writer.commit_waiting(usize::MAX));
+    let answers: Vec<_> = told.try_iter().collect();
+    assert!(
+        matches!(
+            answers.as_slice(),
+            [
+                ("before", Ok(())),
+                ("large", Err(AppendError::TooLarge { .. })),
+                ("after", Err(AppendError::Poisoned(_)))
+            ]
+        ),
+        "{answers:?}"
+    );
+    let survived = Journal::open(media.after_power_loss(0), SMALL).expect("a journal");
+    assert_eq!(survived.heads.keys().collect::<Vec<_>>(), ["before"]);
+}
+
+#[test]
 fn a_reader_stands_beside_the_writer_and_a_second_writer_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let held = muster_store::lock(folder.path()).expect("ours");

@@ -19,7 +19,7 @@ use muster_store::{Batches, backup};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::handover::Handover;
+use super::handover::{Handover, REHEARSAL_WITHIN};
 use crate::arguments::Serve;
 use crate::configuration::Configuration;
 
@@ -28,11 +28,14 @@ const LOOK_AT_TLS: Duration = Duration::from_secs(5);
 /// How often the host puts its register of tokens in order.
 const TIDY: Duration = Duration::from_mins(10);
 
+/// How long the last look for a signal may take: those of the system come to the runtime by a thread of its own.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
 /// What the process is told to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Stop,
-    HandOver,
+    /// Unless it is told to stop before it is done.
+    HandOver(Signals),
 }
 
 pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
@@ -72,11 +75,15 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     runtime.block_on(sources.stop());
     deliveries.stop();
     host.close();
-    if served? == Told::HandOver {
-        drop(runtime);
-        return Err(handover
-            .replace()
-            .context("the new process cannot be started; nothing that was acknowledged is lost"));
+    if let Told::HandOver(mut signals) = served? {
+        if !runtime.block_on(signals.stopped_meanwhile()) {
+            drop(runtime);
+            return Err(handover
+                .replace()
+                .context("the new process cannot be started; nothing that was acknowledged is lost"));
+        }
+        handover.let_go();
+        eprintln!("muster: told to stop meanwhile; no new process takes over");
     }
     eprintln!("muster: stopped; everything that was acknowledged is in {}", configuration.data.display());
     Ok(ExitCode::SUCCESS)
@@ -137,7 +144,7 @@ async fn listen(
     tokio::spawn(keep_in_order(Arc::clone(&gate), Arc::clone(&host), tls.clone()));
     let (tell, told) = tokio::sync::oneshot::channel();
     let stop = async move {
-        let _ = tell.send(signals.next().await);
+        drop(tell.send(signals.next().await));
     };
     let traces = configuration.traces.as_ref().map(|settings| Traces::start(&host, settings)).transpose()?;
     let service = Service {
@@ -169,30 +176,44 @@ impl Signals {
         Ok(Self { interrupted, terminated, hand_over, handover })
     }
 
-    /// The next thing to do. A successor that does not start is not waited for: what runs goes on.
+    /// The next thing to do. A successor that does not start is not waited for: what runs goes on. Who says stop is heard
+    /// while a successor is tried, too.
     async fn next(mut self) -> Told {
         loop {
             tokio::select! {
-                _ = self.interrupted.recv() => break,
-                _ = self.terminated.recv() => break,
-                _ = self.hand_over.recv() => {
-                    let handover = Arc::clone(&self.handover);
-                    let rehearsed = tokio::task::spawn_blocking(move || handover.rehearse()).await;
-                    match rehearsed.map_err(anyhow::Error::new).and_then(|rehearsed| rehearsed) {
-                        Ok(()) => {
-                            eprintln!("muster: a new process takes over; running requests are answered first");
-                            return Told::HandOver;
-                        }
-                        Err(error) => {
-                            tracing::error!(target: "muster::handover", error = format!("{error:#}"), "no new process takes over; this one goes on");
-                        }
-                    }
+                () = stop(&mut self.interrupted, &mut self.terminated) => break,
+                _ = self.hand_over.recv() => {}
+            }
+            let rehearsed = tokio::select! {
+                () = stop(&mut self.interrupted, &mut self.terminated) => break,
+                rehearsed = self.handover.rehearse(REHEARSAL_WITHIN) => rehearsed,
+            };
+            match rehearsed {
+                Ok(()) => {
+                    eprintln!("muster: a new process takes over; running requests are answered first");
+                    return Told::HandOver(self);
+                }
+                Err(error) => {
+                    tracing::error!(target: "muster::handover", error = format!("{error:#}"), "no new process takes over; this one goes on");
                 }
             }
         }
         self.handover.let_go();
         eprintln!("muster: stopping; running requests are answered first");
         Told::Stop
+    }
+
+    /// Whether somebody said stop since the handover began.
+    async fn stopped_meanwhile(&mut self) -> bool {
+        tokio::time::timeout(LAST_LOOK, stop(&mut self.interrupted, &mut self.terminated)).await.is_ok()
+    }
+}
+
+/// Waits until the process is told to stop.
+async fn stop(interrupted: &mut Signal, terminated: &mut Signal) {
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
     }
 }
 

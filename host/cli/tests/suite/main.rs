@@ -4,6 +4,7 @@
 mod access;
 mod care;
 mod certify;
+mod debian;
 mod degraded;
 mod guide;
 mod guides;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -196,6 +197,65 @@ fn a_binary_or_settings_that_do_not_start_take_nobodys_place() {
     host.hear("a new process takes over");
     host.hear("ready on");
     answers();
+}
+
+#[test]
+fn who_says_stop_is_heard_while_a_new_binary_hangs() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (cities, folder) = (examples(), tempfile::tempdir().expect("a folder"));
+    let mut host = Process::start(folder.path(), &cities.path().join("yunhe"), &folder.path().join("data"));
+    let hangs = folder.path().join("hangs");
+    let script = format!("#!/bin/sh\necho $$ > {0}.new\nmv {0}.new {0}\nexec sleep 600\n", hangs.display());
+    host.put(script.as_bytes());
+    host.tell(rustix::process::Signal::USR2);
+    while !hangs.exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // What runs goes on meanwhile.
+    let answer = agent().get(format!("http://{}/healthz", host.address)).call().expect("answered");
+    assert_eq!(answer.status(), 200);
+    host.tell(rustix::process::Signal::TERM);
+    host.hear("everything that was acknowledged");
+    assert!(host.child.wait().expect("ended").success());
+    let hung = fs::read_to_string(&hangs).expect("its number");
+    assert!(!Path::new("/proc").join(hung.trim()).exists(), "the binary that hangs outlives the host");
+}
+
+#[test]
+fn who_says_stop_during_a_takeover_is_obeyed() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (cities, folder) = (examples(), tempfile::tempdir().expect("a folder"));
+    let mut host = Process::start(folder.path(), &cities.path().join("yunhe"), &folder.path().join("data"));
+    // A request under way, which the old process answers before it gives its place away.
+    let mut caller = TcpStream::connect(&host.address).expect("connected");
+    let event = signal("upgrade-stop", "990103901").to_string();
+    let (first, rest) = event.split_at(event.len() / 2);
+    let head = format!(
+        "POST /v1/districts/yunhe/events HTTP/1.1\r\nHost: {}\r\nContent-Type: application/cloudevents+json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        host.address,
+        event.len()
+    );
+    caller.write_all(head.as_bytes()).expect("sent");
+    let mut answer = BufReader::new(caller.try_clone().expect("a reader"));
+    let mut line = String::new();
+    answer.read_line(&mut line).expect("answered");
+    assert!(line.contains("100 Continue"), "the host waits for the rest: {line}");
+    caller.write_all(first.as_bytes()).expect("sent");
+    host.tell(rustix::process::Signal::USR2);
+    host.hear("a new process takes over");
+    host.tell(rustix::process::Signal::TERM);
+    caller.write_all(rest.as_bytes()).expect("sent");
+    line.clear();
+    while !line.starts_with("HTTP/1.1 200") {
+        line.clear();
+        assert!(answer.read_line(&mut line).expect("answered") > 0, "the running request was not answered");
+    }
+    drop((caller, answer));
+    host.hear("told to stop meanwhile");
+    host.hear("everything that was acknowledged");
+    assert!(host.child.wait().expect("ended").success());
+    assert!(TcpStream::connect(&host.address).is_err(), "nobody listens any more");
 }
 
 /// Opens a socket as `sd_listen_fds(3)` has it, the file number 3, and becomes the host.

@@ -160,6 +160,18 @@ impl Attempt {
         self.pass(Step::Activate, words);
     }
 
+    /// Other trust files than those it was judged by came into force before it did.
+    pub(crate) fn overtaken(&mut self) {
+        self.refuse(
+            Step::Activate,
+            Words::new(
+                "未生效:审查期间信任文件或吊销名单已更新;请重试,将按新的信任审查",
+                "it did not take force: the trust file or the deny-list changed while it was looked at; try again, and it is \
+                 judged by the new ones",
+            ),
+        );
+    }
+
     pub(crate) fn not_activated(&mut self, reason: &str) {
         self.refuse(
             Step::Activate,

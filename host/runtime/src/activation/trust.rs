@@ -58,6 +58,14 @@ impl TrustKeeper {
         self.standing.lock().expect("no holder panics").clone()
     }
 
+    /// Does something while that still holds by which it was judged; nothing else comes into force meanwhile, so it must not
+    /// take long. `None`, and nothing is done, when something else holds by now.
+    pub(crate) fn while_it_holds<T>(&self, judged_by: &Standing, work: impl FnOnce() -> T) -> Option<T> {
+        let standing = self.standing.lock().expect("no holder panics");
+        let holds = standing.trust.digest == judged_by.trust.digest && standing.deny.digest == judged_by.deny.digest;
+        holds.then(work)
+    }
+
     /// The folder to watch.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.file.as_deref().and_then(Path::parent)

@@ -179,6 +179,7 @@ fn put_off(error: &SubmitError) -> SinkError {
     match error {
         SubmitError::UnknownPlace(place) => never(Reason::UnknownPlace(format!("`{place}`"))),
         SubmitError::NotExercise => never(Reason::Exercise),
+        SubmitError::TooLarge { most, .. } => never(Reason::TooLarge { what: "bytes", limit: *most }),
         // The settings were checked against the districts; another charter may still serve it one day.
         SubmitError::UnknownDistrict(_) | SubmitError::NotPermitted(_) => SinkError::Later(error.to_string()),
         SubmitError::Busy { .. } | SubmitError::LowSpace | SubmitError::Journal(_) | SubmitError::Stopping => {
