@@ -14,6 +14,7 @@ use muster_packages::attestation::Attestations;
 use muster_packages::trust::{Case, Reason};
 use muster_packages::{Package, PackageError};
 use muster_store::VaultError;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::activation::trust::Standing;
@@ -21,6 +22,7 @@ use crate::activation::{Attempt, Candidate, HOST, Scene, is_in_crisis};
 use crate::district::exercise_of;
 use crate::folder::{self, Allowed, BoundFiles};
 use crate::host::{Host, Inner, Seat};
+use crate::refusal::QueryError;
 use crate::reload;
 use crate::shard::{self, Command};
 
@@ -71,6 +73,42 @@ pub struct Wanted {
     pub dry_run: bool,
 }
 
+/// What a change leaves to how things stand: digests of what would take force by it, as far as it does not bring them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Meant {
+    package: Option<Digest>,
+    settings: Option<Digest>,
+    attestations: Option<Digest>,
+}
+
+impl Meant {
+    /// What is meant in a state.
+    fn by(change: &Change, core: &Core) -> Result<Self, ChangeError> {
+        let kept = |activation: &Activation| activation.evidence.as_ref().and_then(|evidence| evidence.attestations);
+        let all = |activation: &Activation| Self {
+            package: Some(activation.package),
+            settings: Some(activation.settings),
+            attestations: kept(activation),
+        };
+        let trial = |role| core.activation(role, Binding::Candidate).ok_or(ChangeError::NoTrial(role));
+        match change {
+            Change::Activate(wanted) => {
+                let in_force = core.activation(wanted.role, Binding::InForce);
+                let package = in_force.filter(|_| wanted.package.is_none());
+                let settings = in_force.filter(|_| wanted.settings.is_none());
+                let attestations = package.filter(|_| wanted.attestations.is_none());
+                Ok(Self {
+                    package: package.map(|kept| kept.package),
+                    settings: settings.map(|kept| kept.settings),
+                    attestations: attestations.and_then(kept),
+                })
+            }
+            Change::Promote { role } | Change::EndTrial { role } => Ok(all(trial(*role)?)),
+            Change::Rollback { role, to } => Ok(all(past(core, *role, *to)?)),
+        }
+    }
+}
+
 /// Who wants it, and why.
 #[derive(Debug, Clone, Default)]
 pub struct Who {
@@ -80,6 +118,8 @@ pub struct Who {
     pub second: Option<String>,
     /// The reason.
     pub reason: Option<String>,
+    /// What was meant when it was let through: if it is something else by then, nothing changes. Absent: whatever it is.
+    pub meant: Option<Meant>,
 }
 
 /// Why a change was not even tried.
@@ -112,6 +152,9 @@ pub enum ChangeError {
     /// A share of incidents that cannot be.
     #[error("a canary answers for 1 to 999 of a thousand incidents")]
     Permille,
+    /// Something else would take force than what was let through.
+    #[error("what it would bring into force changed meanwhile; look at `muster policy status` and ask for it again")]
+    Moved,
     /// The host is stopping, or its journal stopped.
     #[error("the host takes no change now: it is stopping, or its journal stopped")]
     Stopping,
@@ -134,6 +177,18 @@ impl Host {
             });
             changing.join().unwrap_or(Err(ChangeError::Stopping))
         })
+    }
+
+    /// What a change would bring into force as things stand, as far as it does not bring it itself.
+    ///
+    /// # Errors
+    /// When there is nothing that it could mean, or the host cannot answer.
+    pub async fn meant(&self, district: &str, change: &Change) -> Result<Meant, ChangeError> {
+        let core = self.query(district, |state| state.core.clone()).await.map_err(|error| match error {
+            QueryError::UnknownDistrict(name) => ChangeError::UnknownDistrict(name),
+            QueryError::Unavailable | QueryError::Journal(_) => ChangeError::Stopping,
+        })?;
+        Meant::by(change, &core)
     }
 
     /// The newest attempts to change a district's policies, the newest last.
@@ -282,6 +337,11 @@ impl Inner {
 
     fn change(&self, id: &DistrictId, seat: &Seat, change: Change, who: &Who) -> Result<Attempt, ChangeError> {
         let (core, crisis) = self.core_of(id)?;
+        if let Some(meant) = &who.meant
+            && *meant != Meant::by(&change, &core)?
+        {
+            return Err(ChangeError::Moved);
+        }
         let mut dry_run = false;
         let candidate = match change {
             Change::Activate(wanted) => {

@@ -37,7 +37,7 @@ pub use condition::Degradation;
 pub use district::{Committed, exercise_of, is_exercise};
 pub use follow::{Follower, FollowerStanding, RecipientStanding};
 pub use host::{Host, HostError, HostOptions};
-pub use metrics::BrokerStanding;
+pub use metrics::{BrokerStanding, Edge};
 pub use open::OpenError;
 pub use past::AsOf;
 pub use refusal::{NotPermitted, Permission, QueryError, SubmitError};

@@ -40,7 +40,7 @@ pub(super) fn shapes() -> Vec<Named> {
 
 /// What does not work as it should.
 fn degraded() -> Schema {
-    let parts = ["journal", "space", "view", "policy", "folder", "trust", "tls", "access", "outbox"];
+    let parts = ["journal", "space", "view", "policy", "folder", "trust", "tls", "access", "outbox", "mqtt"];
     object([("part", one_of(parts)), ("district", maybe(text())), ("words", text())])
 }
 
