@@ -431,6 +431,7 @@ impl Host {
     /// When there is no such district, or the journal cannot be read.
     pub fn as_of<T>(&self, district: &str, then: AsOf, ask: impl FnOnce(&State) -> T) -> Result<T, QueryError> {
         let (id, _) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        self.inner.metrics.past_state();
         let mut state = State::default();
         past::fold_to(&self.inner.parts.journal, id.as_str(), &mut state, then)?;
         Ok(ask(&state))

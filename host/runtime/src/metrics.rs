@@ -135,6 +135,7 @@ pub(crate) struct Metrics {
     dropped: Counter,
     entries: Counter,
     timers: Counter,
+    past_states: Counter,
     evaluations: Family<Evaluated, Counter>,
     fuel: Family<OfRole, Histogram>,
     fallbacks: Family<FellBack, Counter>,
@@ -167,6 +168,7 @@ impl Metrics {
             dropped: Counter::default(),
             entries: Counter::default(),
             timers: Counter::default(),
+            past_states: Counter::default(),
             evaluations: Family::default(),
             fuel: Family::new_with_constructor(|| Histogram::new(FUEL)),
             fallbacks: Family::default(),
@@ -203,6 +205,11 @@ impl Metrics {
         );
         registry.register("journal_entries", "Entries made durable", self.entries.clone());
         registry.register("timers_fired", "Deadlines that passed and were decided on", self.timers.clone());
+        registry.register(
+            "past_states",
+            "States of the past that a question made the host fold from the journal",
+            self.past_states.clone(),
+        );
         registry.register("policy_evaluations", "Calls of policies, by how they ended", self.evaluations.clone());
         registry.register(
             "policy_evaluation_fuel",
@@ -285,6 +292,11 @@ impl Metrics {
                 _ => {}
             }
         }
+    }
+
+    /// A state of the past that is folded.
+    pub(crate) fn past_state(&self) {
+        self.past_states.inc();
     }
 
     /// How long a turn's decisions took to become durable.
