@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::sync::OnceLock;
 
-use crate::support::{self, Server, agent, signal, warning};
+use crate::support::{self, Server, agent, shape, signal, warning};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
