@@ -245,8 +245,7 @@ impl Wish {
                 files.iter().map(|file| json!({"name": file.name, "text": file.text})).collect::<Vec<Json_>>()
             }),
         });
-        let (action, by, second, reason) =
-            (body.access(), body.by.clone(), body.second.clone(), body.reason.clone());
+        let (action, by, second, reason) = (body.access(), body.by.clone(), body.second.clone(), body.reason.clone());
         let change = change_of(role, body, language)?;
         Ok(Self { change, action, by, second, reason, said, _place: place })
     }

@@ -285,7 +285,9 @@ impl Problem {
     pub(crate) fn crowded(most: usize, language: Language) -> Self {
         let (zh, en) = (
             format!("主机正在处理 {most} 个策略变更请求,同时不再接收更多;请稍后再发"),
-            format!("the host has {most} requests about policies in hand and holds no more at once; send it again soon"),
+            format!(
+                "the host has {most} requests about policies in hand and holds no more at once; send it again soon"
+            ),
         );
         let problem = Self::new(Kind::Busy, language, language.of(&zh, &en));
         Self { retry_after_seconds: Some(CROWDED_SECONDS), ..problem }

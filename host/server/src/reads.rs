@@ -96,10 +96,10 @@ async fn standing(service: &Service, caller: &Caller, districts: &[DistrictId]) 
     let theirs = degraded.iter().filter(|found| found.district().map_or(of_the_host, |id| districts.contains(id)));
     let mut degraded: Vec<Json_> = theirs.map(|found| degradation(found, language)).collect();
     if of_the_host {
-        let row = |(part, words): (&str, Words)| {
-            json!({"part": part, "district": null, "words": language.of(&words.zh, &words.en)})
-        };
-        degraded.extend(not_in_force(service).into_iter().map(row));
+        degraded.extend(not_in_force(service).into_iter().map(|(part, words)| {
+            let words = language.of(&words.zh, &words.en);
+            json!({"part": part, "district": null, "words": words})
+        }));
     }
     let outbox = if caller.may_on_host(Action::ReadOutbox) { service.deliveries.rows().await } else { None };
     Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows, "outbox": outbox})))

@@ -76,7 +76,7 @@ fn what_concerns_the_host_is_told_to_those_who_run_it_and_counted() {
     let commander = |name: &str, district: &str, node: &str| {
         host.issue(name, json!([{"role": "commander", "district": district, "node": node}]), &[])
     };
-    let (here, abroad) = (commander("li", "yunhe", "990100"), commander("wang", "lanzhu", "1"));
+    let (here, abroad) = (commander("li", "yunhe", "990100"), commander("wang", "lanzhu", "970100"));
     std::fs::write(host.cities.path().join("yunhe/district.toml"), "broken = ").expect("written");
     let asked = |token: &str| {
         let answer = host.get(DISTRICTS, Some(token));
@@ -115,7 +115,7 @@ fn what_concerns_the_host_is_told_to_those_who_run_it_and_counted() {
 fn the_past_is_folded_for_those_only_who_may_read_it() {
     let host = Fortress::start("");
     let reporter = host.issue("rita", json!([{"role": "reporter", "district": "yunhe", "node": "990103"}]), &[]);
-    let foreigner = host.issue("wang", json!([{"role": "commander", "district": "lanzhu", "node": "1"}]), &[]);
+    let foreigner = host.issue("wang", json!([{"role": "commander", "district": "lanzhu", "node": "970100"}]), &[]);
     let commander = host.issue("li", json!([{"role": "commander", "district": "yunhe", "node": "990103"}]), &[]);
     let folded = || {
         let text = host.metrics();

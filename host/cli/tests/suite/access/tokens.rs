@@ -195,9 +195,8 @@ fn what_one_person_may_not_do_alone_needs_a_second_one() {
     let [qian, sun] = ["qian", "sun"].map(|name| host.issue(name, releaser.clone(), &[]));
     let path = "/v1/districts/yunhe/policies/triage";
     let package = STANDARD.encode("no package");
-    let activate = |by: &str, second: Option<&str>| {
-        json!({"action": "activate", "by": by, "second": second, "package": package})
-    };
+    let activate =
+        |by: &str, second: Option<&str>| json!({"action": "activate", "by": by, "second": second, "package": package});
     assert_eq!(host.post(path, Some(&qian), &activate("sun", None)).status, 403, "in another's name");
     assert_eq!(host.post(path, Some(&qian), &activate("qian", Some("sun"))).status, 403, "a name is no person");
     assert_eq!(host.post(&format!("{path}/approval"), Some(&sun), &activate("sun", None)).status, 200);
