@@ -14,7 +14,6 @@ use muster_packages::attestation::Attestations;
 use muster_packages::trust::{Case, Reason};
 use muster_packages::{Package, PackageError};
 use muster_store::VaultError;
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::activation::trust::Standing;
@@ -25,6 +24,8 @@ use crate::host::{Host, Inner, Seat};
 use crate::refusal::QueryError;
 use crate::reload;
 use crate::shard::{self, Command};
+
+pub use crate::meant::Meant;
 
 /// Attempts of a district that are remembered.
 const ATTEMPTS_MAX: usize = 32;
@@ -71,42 +72,6 @@ pub struct Wanted {
     pub expires: Option<Instant>,
     /// Only to be looked at: every step but the last two.
     pub dry_run: bool,
-}
-
-/// What a change leaves to how things stand: digests of what would take force by it, as far as it does not bring them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Meant {
-    package: Option<Digest>,
-    settings: Option<Digest>,
-    attestations: Option<Digest>,
-}
-
-impl Meant {
-    /// What is meant in a state.
-    fn by(change: &Change, core: &Core) -> Result<Self, ChangeError> {
-        let kept = |activation: &Activation| activation.evidence.as_ref().and_then(|evidence| evidence.attestations);
-        let all = |activation: &Activation| Self {
-            package: Some(activation.package),
-            settings: Some(activation.settings),
-            attestations: kept(activation),
-        };
-        let trial = |role| core.activation(role, Binding::Candidate).ok_or(ChangeError::NoTrial(role));
-        match change {
-            Change::Activate(wanted) => {
-                let in_force = core.activation(wanted.role, Binding::InForce);
-                let package = in_force.filter(|_| wanted.package.is_none());
-                let settings = in_force.filter(|_| wanted.settings.is_none());
-                let attestations = package.filter(|_| wanted.attestations.is_none());
-                Ok(Self {
-                    package: package.map(|kept| kept.package),
-                    settings: settings.map(|kept| kept.settings),
-                    attestations: attestations.and_then(kept),
-                })
-            }
-            Change::Promote { role } | Change::EndTrial { role } => Ok(all(trial(*role)?)),
-            Change::Rollback { role, to } => Ok(all(past(core, *role, *to)?)),
-        }
-    }
 }
 
 /// Who wants it, and why.
@@ -539,7 +504,7 @@ fn allowed(seat: &Seat, role: Role) -> Result<Allowed, ChangeError> {
 }
 
 /// What answered before: the newest that is not in force, or the newest of a package.
-fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, ChangeError> {
+pub(crate) fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, ChangeError> {
     let in_force = core.activation(role, Binding::InForce);
     let history = core.standby.get(&role).map(|standby| standby.history.as_slice()).unwrap_or_default();
     let other = |past: &&Activation| match to {

@@ -14,6 +14,7 @@ pub mod folder;
 mod follow;
 mod host;
 pub mod lint;
+mod meant;
 mod metrics;
 mod notary;
 mod open;
