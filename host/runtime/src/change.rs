@@ -21,8 +21,11 @@ use crate::activation::{Attempt, Candidate, HOST, Scene, is_in_crisis};
 use crate::district::{Install, exercise_of, is_exercise};
 use crate::folder::{self, Allowed, BoundFiles};
 use crate::host::{Host, Inner, Seat};
+use crate::refusal::QueryError;
 use crate::reload;
 use crate::shard::{self, Command};
+
+pub use crate::meant::Meant;
 
 /// Attempts of a district that are remembered.
 const ATTEMPTS_MAX: usize = 32;
@@ -80,6 +83,8 @@ pub struct Who {
     pub second: Option<String>,
     /// The reason.
     pub reason: Option<String>,
+    /// What was meant when it was let through: if it is something else by then, nothing changes. Absent: whatever it is.
+    pub meant: Option<Meant>,
 }
 
 /// Why a change was not even tried.
@@ -112,6 +117,9 @@ pub enum ChangeError {
     /// A share of incidents that cannot be.
     #[error("a canary answers for 1 to 999 of a thousand incidents")]
     Permille,
+    /// Something else would take force than what was let through.
+    #[error("what it would bring into force changed meanwhile; look at `muster policy status` and ask for it again")]
+    Moved,
     /// The host is stopping, or its journal stopped.
     #[error("the host takes no change now: it is stopping, or its journal stopped")]
     Stopping,
@@ -134,6 +142,18 @@ impl Host {
             });
             changing.join().unwrap_or(Err(ChangeError::Stopping))
         })
+    }
+
+    /// What a change would bring into force as things stand, as far as it does not bring it itself.
+    ///
+    /// # Errors
+    /// When there is nothing that it could mean, or the host cannot answer.
+    pub async fn meant(&self, district: &str, change: &Change) -> Result<Meant, ChangeError> {
+        let core = self.query(district, |state| state.core.clone()).await.map_err(|error| match error {
+            QueryError::UnknownDistrict(name) => ChangeError::UnknownDistrict(name),
+            QueryError::Unavailable | QueryError::Journal(_) => ChangeError::Stopping,
+        })?;
+        Meant::by(change, &core)
     }
 
     /// The newest attempts to change a district's policies, the newest last.
@@ -287,6 +307,11 @@ impl Inner {
 
     fn change(&self, id: &DistrictId, seat: &Seat, change: Change, who: &Who) -> Result<Attempt, ChangeError> {
         let (core, crisis) = self.core_of(id)?;
+        if let Some(meant) = &who.meant
+            && *meant != Meant::by(&change, &core)?
+        {
+            return Err(ChangeError::Moved);
+        }
         let mut dry_run = false;
         let candidate = match change {
             Change::Activate(wanted) => {
@@ -489,7 +514,7 @@ fn allowed(seat: &Seat, role: Role) -> Result<Allowed, ChangeError> {
 }
 
 /// What answered before: the newest that is not in force, or the newest of a package.
-fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, ChangeError> {
+pub(crate) fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, ChangeError> {
     let in_force = core.activation(role, Binding::InForce);
     let history = core.standby.get(&role).map(|standby| standby.history.as_slice()).unwrap_or_default();
     let other = |past: &&Activation| match to {

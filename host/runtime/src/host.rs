@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::condition::Degradation;
 use crate::district::{Committed, District, exercise_of, is_exercise};
 use crate::follow::Followed;
-use crate::metrics::{BrokerStanding, Metrics, Standing};
+use crate::metrics::{Edge, Metrics, Standing};
 use crate::notary::Notary;
 use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
@@ -278,15 +278,16 @@ impl Host {
         self.inner.metrics.taken_in(format, outcome);
     }
 
-    /// The host's counters, in the `OpenMetrics` text form, with how the clients of brokers stand.
-    pub async fn metrics(&self, brokers: Vec<BrokerStanding>) -> String {
-        let mut standing = Standing { brokers, ..Standing::default() };
+    /// The host's counters, in the `OpenMetrics` text form, with what only those know who let callers and sources in.
+    pub async fn metrics(&self, edge: Edge) -> String {
+        let Edge { brokers, degraded, certificate_ends } = edge;
+        let mut standing = Standing { brokers, certificate_ends, ..Standing::default() };
         for id in self.districts() {
             if let Ok(status) = self.status(id.as_str(), false).await {
                 standing.districts.push((id.into_string(), status.seq, status.waiting, status.incidents));
             }
         }
-        standing.degraded = self.degradations().await.iter().map(Degradation::part).collect();
+        standing.degraded = self.degradations().await.iter().map(Degradation::part).chain(degraded).collect();
         standing.recipients = self.followed.standing().map(|follower| follower.recipients).unwrap_or_default();
         self.inner.metrics.text(&standing)
     }
@@ -430,6 +431,7 @@ impl Host {
     /// When there is no such district, or the journal cannot be read.
     pub fn as_of<T>(&self, district: &str, then: AsOf, ask: impl FnOnce(&State) -> T) -> Result<T, QueryError> {
         let (id, _) = self.seat(district).ok_or_else(|| QueryError::UnknownDistrict(district.into()))?;
+        self.inner.metrics.past_state();
         let mut state = State::default();
         past::fold_to(&self.inner.parts.journal, id.as_str(), &mut state, then)?;
         Ok(ask(&state))

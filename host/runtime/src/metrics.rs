@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use muster_kernel::Instant;
 use muster_kernel::record::{Cause, Entry, Fact};
 use muster_kernel::role::{Binding, Failure};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -82,6 +83,9 @@ struct OfBroker {
     broker: String,
 }
 
+/// Of what there is one, or none at all.
+type NoLabels = [(&'static str, &'static str); 0];
+
 /// How a client of a broker stands at the moment of a scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerStanding {
@@ -97,6 +101,17 @@ pub struct BrokerStanding {
     pub connections: u64,
 }
 
+/// What only those know who let callers and sources in, at the moment of a scrape.
+#[derive(Debug, Default, Clone)]
+pub struct Edge {
+    /// How the clients of brokers stand.
+    pub brokers: Vec<BrokerStanding>,
+    /// Parts that do not work as they should, each as often as it is so: the status says the same.
+    pub degraded: Vec<&'static str>,
+    /// When the certificate that is served ends; `None` without TLS.
+    pub certificate_ends: Option<Instant>,
+}
+
 /// How a host stands at the moment of a scrape.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Standing {
@@ -108,6 +123,8 @@ pub(crate) struct Standing {
     pub(crate) recipients: Vec<RecipientStanding>,
     /// Brokers that bring signals.
     pub(crate) brokers: Vec<BrokerStanding>,
+    /// When the certificate that is served ends.
+    pub(crate) certificate_ends: Option<Instant>,
 }
 
 /// The host's counters.
@@ -118,6 +135,7 @@ pub(crate) struct Metrics {
     dropped: Counter,
     entries: Counter,
     timers: Counter,
+    past_states: Counter,
     evaluations: Family<Evaluated, Counter>,
     fuel: Family<OfRole, Histogram>,
     fallbacks: Family<FellBack, Counter>,
@@ -138,6 +156,7 @@ pub(crate) struct Metrics {
     received: Family<OfBroker, Counter>,
     put_off: Family<OfBroker, Counter>,
     connections: Family<OfBroker, Counter>,
+    certificate_ends: Family<NoLabels, Gauge>,
 }
 
 impl Metrics {
@@ -149,6 +168,7 @@ impl Metrics {
             dropped: Counter::default(),
             entries: Counter::default(),
             timers: Counter::default(),
+            past_states: Counter::default(),
             evaluations: Family::default(),
             fuel: Family::new_with_constructor(|| Histogram::new(FUEL)),
             fallbacks: Family::default(),
@@ -169,6 +189,7 @@ impl Metrics {
             received: Family::default(),
             put_off: Family::default(),
             connections: Family::default(),
+            certificate_ends: Family::default(),
         };
         metrics.registered()
     }
@@ -184,6 +205,11 @@ impl Metrics {
         );
         registry.register("journal_entries", "Entries made durable", self.entries.clone());
         registry.register("timers_fired", "Deadlines that passed and were decided on", self.timers.clone());
+        registry.register(
+            "past_states",
+            "States of the past that a question made the host fold from the journal",
+            self.past_states.clone(),
+        );
         registry.register("policy_evaluations", "Calls of policies, by how they ended", self.evaluations.clone());
         registry.register(
             "policy_evaluation_fuel",
@@ -229,6 +255,11 @@ impl Metrics {
         registry.register("mqtt_received", "Messages that a broker brought, again included", self.received.clone());
         registry.register("mqtt_put_off", "How often a message had to wait for the host", self.put_off.clone());
         registry.register("mqtt_connections", "Connections to a broker that were made", self.connections.clone());
+        registry.register(
+            "tls_certificate_expires_timestamp_seconds",
+            "When the certificate that is served ends, in seconds since 1970; none without TLS",
+            self.certificate_ends.clone(),
+        );
         self
     }
 
@@ -261,6 +292,11 @@ impl Metrics {
                 _ => {}
             }
         }
+    }
+
+    /// A state of the past that is folded.
+    pub(crate) fn past_state(&self) {
+        self.past_states.inc();
     }
 
     /// How long a turn's decisions took to become durable.
@@ -335,6 +371,10 @@ impl Metrics {
             self.received.get_or_create(&of).inner().store(standing.received, Ordering::Relaxed);
             self.put_off.get_or_create(&of).inner().store(standing.put_off, Ordering::Relaxed);
             self.connections.get_or_create(&of).inner().store(standing.connections, Ordering::Relaxed);
+        }
+        self.certificate_ends.clear();
+        if let Some(ends) = standing.certificate_ends {
+            self.certificate_ends.get_or_create(&[]).set(ends.as_millis().div_euclid(1_000));
         }
         self.degraded.clear();
         for part in &standing.degraded {

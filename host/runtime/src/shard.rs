@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use muster_kernel::charter::Charter;
 use muster_kernel::record::{Receipt, Withdrawal};
-use muster_kernel::{Digest, DistrictId, Event, Instant, State, snapshot};
+use muster_kernel::{Digest, DistrictId, Event, Instant, State, snapshot, step};
 use muster_store::{AppendError, Head, Journal};
 use tokio::sync::{broadcast, oneshot};
 
@@ -133,9 +133,10 @@ pub(crate) struct Shard {
     followed: Arc<Followed>,
 }
 
-/// Whether an event is a person's act rather than one of a flood of signals.
+/// Whether an event is a person's act rather than one of a flood of signals: the kernel's own word, so that no other
+/// spelling of a type passes for an act.
 pub(crate) fn is_act(event: &Event) -> bool {
-    !matches!(event.kind.as_str(), "gov.muster.signal.reported" | "gov.muster.warning.received")
+    !step::is_sensed(&event.kind)
 }
 
 impl Shard {

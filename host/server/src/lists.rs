@@ -306,6 +306,8 @@ pub(crate) async fn incident(
     Query(wanted): Query<Then>,
     caller: Caller,
 ) -> Answer {
+    // Which node it lies at, the fold tells; whether the caller has a part in the district at all is asked before.
+    caller.somewhere_in(&host, Action::ReadIncidents, &district)?;
     let (name, asking, place) = (incident.clone(), caller.clone(), district.clone());
     let view = move |state: &muster_kernel::State| {
         let (id, row) = facts::find_incident(state, &name)?;

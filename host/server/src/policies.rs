@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{FromRequest as _, Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -14,9 +16,12 @@ use muster_kernel::role::Binding;
 use muster_kernel::state::{Standby, Trial};
 use muster_kernel::{Digest, Instant, PolicyMode, Role};
 use muster_runtime::Host;
-use muster_runtime::change::{Change, Wanted, Who};
+use muster_runtime::activation::Attempt;
+use muster_runtime::change::{Change, Meant, Wanted, Who};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_stream::StreamExt as _;
 
 use crate::Service;
 use crate::access::Caller;
@@ -26,6 +31,11 @@ use crate::problem::{Kind, Problem};
 
 /// The largest change that is read: a package of the largest size, in base64, with what was signed about it.
 pub(crate) const BODY_BYTES_MAX: usize = 96 << 20;
+/// Such bodies that are held at once, by everybody together.
+const BODIES_MAX: usize = 4;
+static BODIES: Semaphore = Semaphore::const_new(BODIES_MAX);
+/// The largest body that is read away for somebody who may not send it: what fits into the buffers of a connection anyway.
+const SMALL_BYTES: usize = 1 << 20;
 
 type Answer = Result<Json<Json_>, Problem>;
 
@@ -186,36 +196,94 @@ pub(crate) async fn backtest(
 
 /// What a body that comes in wants, once it is known that its sender may want it.
 struct Wish {
-    role: Role,
-    body: ChangeBody,
-    thing: Thing,
+    change: Change,
+    action: Action,
+    by: String,
+    second: Option<String>,
+    reason: Option<String>,
+    /// What the request says.
+    said: Json_,
+    /// Held until it is answered: the bytes of a package are, too.
+    _place: SemaphorePermit<'static>,
 }
 
-/// Reads a change. What answers for people changes by those who release; whoever writes policies may have them tried.
-async fn wish(
-    service: &Service,
-    caller: &Caller,
-    (district, role): (&str, &str),
-    body: &[u8],
-) -> Result<Wish, Problem> {
-    let language = caller.language;
-    let role = role_of(role, language);
-    let read: Result<ChangeBody, _> = serde_json::from_slice(body);
-    // What cannot be read is told only to those who could propose something.
-    let action = read.as_ref().map_or(Action::ProposePolicy, ChangeBody::access);
-    caller.in_district(&service.host, action, district, None).await?;
-    let (role, body) = (role?, read.map_err(|reason| Problem::new(Kind::NotJson, language, reason.to_string()))?);
-    if body.by.trim().is_empty() {
-        return Err(Problem::new(Kind::PolicyInvalid, language, "say who asks for it").field(Some("by")));
+impl Wish {
+    /// Reads a change. What answers for people changes by those who release; whoever writes policies may have them tried.
+    /// Whoever may do neither is not read: a body may be large.
+    async fn read(
+        service: &Service,
+        caller: &Caller,
+        (district, role): (&str, &str),
+        request: Request,
+    ) -> Result<Self, Problem> {
+        let language = caller.language;
+        // Which action it is, the body says; whoever may release may propose, too.
+        if let Err(refused) = caller.in_district(&service.host, Action::ProposePolicy, district, None).await {
+            read_away(request, SMALL_BYTES).await;
+            return Err(refused);
+        }
+        let Ok(place) = BODIES.try_acquire() else {
+            read_away(request, BODY_BYTES_MAX).await;
+            return Err(Problem::crowded(BODIES_MAX, language));
+        };
+        let body = bytes_of(request, language).await?;
+        let read: Result<ChangeBody, _> = serde_json::from_slice(&body);
+        drop(body);
+        if let Ok(read) = &read {
+            caller.in_district(&service.host, read.access(), district, None).await?;
+        }
+        let role = role_of(role, language)?;
+        let body = read.map_err(|reason| Problem::new(Kind::NotJson, language, reason.to_string()))?;
+        if body.by.trim().is_empty() {
+            return Err(Problem::new(Kind::PolicyInvalid, language, "say who asks for it").field(Some("by")));
+        }
+        let said = json!({
+            "role": role, "action": format!("{:?}", body.action), "package": body.package, "to": body.to,
+            "attestations": body.attestations, "permille": body.permille, "expires": body.expires,
+            "dry_run": body.dry_run,
+            "settings": body.settings.as_ref().map(|files| {
+                files.iter().map(|file| json!({"name": file.name, "text": file.text})).collect::<Vec<Json_>>()
+            }),
+        });
+        let (action, by, second, reason) = (body.access(), body.by.clone(), body.second.clone(), body.reason.clone());
+        let change = change_of(role, body, language)?;
+        Ok(Self { change, action, by, second, reason, said, _place: place })
     }
-    let said = json!({
-        "role": role, "action": format!("{:?}", body.action), "package": body.package, "to": body.to,
-        "attestations": body.attestations, "permille": body.permille, "expires": body.expires, "dry_run": body.dry_run,
-        "settings": body.settings.as_ref().map(|files| {
-            files.iter().map(|file| json!({"name": file.name, "text": file.text})).collect::<Vec<Json_>>()
-        }),
-    });
-    Ok(Wish { role, body, thing: Thing::new(action, Target::district(district), &said) })
+
+    /// The one exact thing that people say yes to: what the request says, and what it leaves to how things stand.
+    fn thing(&self, district: &str, meant: &Meant) -> Thing {
+        Thing::new(self.action, Target::district(district), &json!({"said": self.said, "meant": meant}))
+    }
+}
+
+/// The body, up to its limit.
+async fn bytes_of(request: Request, language: Language) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let (zh, en) = (
+                format!("请求体超过 {BODY_BYTES_MAX} 字节"),
+                format!("the body is over {BODY_BYTES_MAX} bytes; a package is smaller"),
+            );
+            return Problem::new(Kind::TooLarge, language, language.of(&zh, &en));
+        }
+        Problem::new(Kind::BadRequest, language, rejection.body_text())
+    })
+}
+
+/// Reads a body away, so that its sender gets the answer and not a broken pipe; nothing of it is kept. One that is larger is
+/// left where it is.
+async fn read_away(request: Request, most: usize) {
+    let most = most as u64;
+    if request.body().size_hint().lower() > most {
+        return;
+    }
+    let (mut frames, mut seen) = (request.into_body().into_data_stream(), 0_u64);
+    while let Some(Ok(frame)) = frames.next().await {
+        seen += frame.len() as u64;
+        if seen > most {
+            return;
+        }
+    }
 }
 
 /// `POST /v1/districts/{district}/policies/{role}`.
@@ -223,18 +291,40 @@ pub(crate) async fn change(
     State(service): State<Service>,
     Path((district, role)): Path<(String, String)>,
     caller: Caller,
-    body: axum::body::Bytes,
+    request: Request,
 ) -> Answer {
     let language = caller.language;
-    let Wish { role, body, thing } = wish(&service, &caller, (&district, &role), &body).await?;
-    caller.is_person("by", &body.by)?;
-    let persons = service.gate.persons(&caller, &thing, service.host.now())?;
-    let second = second(&caller, body.second.clone(), &persons)?;
-    let who = Who { by: body.by.clone(), second, reason: body.reason.clone() };
-    let change = change_of(role, body, language)?;
-    let changed = tokio::task::block_in_place(|| service.host.change_policy(&district, change, &who));
-    let attempt = changed.map_err(|error| Problem::of_change(&error, language))?;
+    let wish = Wish::read(&service, &caller, (&district, &role), request).await?;
+    caller.is_person("by", &wish.by)?;
+    let meant = meant(&service.host, &district, &wish, language).await?;
+    let (persons, approvals) = service.gate.take(&caller, &wish.thing(&district, &meant), service.host.now())?;
+    let tried = tried(&service, &caller, &district, wish, &persons, meant);
+    // A yes is used up by the change that it let through, and by nothing else.
+    if !tried.as_ref().is_ok_and(Attempt::passed) {
+        service.gate.give_back(approvals);
+    }
+    let attempt = tried?;
     if attempt.passed() { Ok(Json(json!(attempt))) } else { Err(Problem::of_attempt(attempt, language)) }
+}
+
+/// Tries a change, if nothing else is meant by it now than what was said yes to.
+fn tried(
+    service: &Service,
+    caller: &Caller,
+    district: &str,
+    wish: Wish,
+    persons: &[Subject],
+    meant: Meant,
+) -> Result<Attempt, Problem> {
+    let second = second(caller, wish.second, persons)?;
+    let who = Who { by: wish.by, second, reason: wish.reason, meant: Some(meant) };
+    let changed = tokio::task::block_in_place(|| service.host.change_policy(district, wish.change, &who));
+    changed.map_err(|error| Problem::of_change(&error, caller.language))
+}
+
+/// What a wish leaves to how things stand: which trial is promoted, what is gone back to, what is kept.
+async fn meant(host: &Host, district: &str, wish: &Wish, language: Language) -> Result<Meant, Problem> {
+    host.meant(district, &wish.change).await.map_err(|error| Problem::of_change(&error, language))
 }
 
 /// The second person: one who proved it. A name that somebody else wrote down counts on the machine of a developer only.
@@ -259,10 +349,11 @@ pub(crate) async fn approve(
     State(service): State<Service>,
     Path((district, role)): Path<(String, String)>,
     caller: Caller,
-    body: axum::body::Bytes,
+    request: Request,
 ) -> Answer {
-    let Wish { thing, .. } = wish(&service, &caller, (&district, &role), &body).await?;
-    Ok(Json(service.gate.approve(&caller, thing, service.host.now())))
+    let wish = Wish::read(&service, &caller, (&district, &role), request).await?;
+    let meant = meant(&service.host, &district, &wish, caller.language).await?;
+    Ok(Json(service.gate.approve(&caller, wish.thing(&district, &meant), service.host.now())))
 }
 
 fn change_of(role: Role, body: ChangeBody, language: Language) -> Result<Change, Problem> {

@@ -21,6 +21,9 @@ use crate::language::Language;
 /// The media type of problems (RFC 9457).
 pub(crate) const PROBLEM: &str = "application/problem+json";
 
+/// Seconds after which a place is likely to be free again: a change takes about one.
+const CROWDED_SECONDS: u32 = 5;
+
 /// A problem document.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Problem {
@@ -160,7 +163,7 @@ impl Kind {
                 "实战事件不进入演练",
                 "a real event does not reach a drill",
             ),
-            Self::Busy => ("busy", StatusCode::TOO_MANY_REQUESTS, "待处理事件过多", "too many events are waiting"),
+            Self::Busy => ("busy", StatusCode::TOO_MANY_REQUESTS, "待处理过多", "too much is waiting"),
             Self::LowSpace => ("low-space", StatusCode::SERVICE_UNAVAILABLE, "磁盘空间不足", "the disk is nearly full"),
             Self::JournalStopped => {
                 ("journal-stopped", StatusCode::SERVICE_UNAVAILABLE, "日志已停止写入", "the journal stopped")
@@ -276,6 +279,18 @@ impl Problem {
         let problem = Self::new(Kind::TooManyProofs, language, language.of(&words.zh, &words.en));
         let seconds = u32::try_from(throttled.retry_after_seconds()).unwrap_or(u32::MAX);
         Self { retry_after_seconds: Some(seconds), ..problem }
+    }
+
+    /// As many large bodies are in hand as the host holds at once.
+    pub(crate) fn crowded(most: usize, language: Language) -> Self {
+        let (zh, en) = (
+            format!("主机正在处理 {most} 个策略变更请求,同时不再接收更多;请稍后再发"),
+            format!(
+                "the host has {most} requests about policies in hand and holds no more at once; send it again soon"
+            ),
+        );
+        let problem = Self::new(Kind::Busy, language, language.of(&zh, &en));
+        Self { retry_after_seconds: Some(CROWDED_SECONDS), ..problem }
     }
 
     /// An attempt that did not pass.

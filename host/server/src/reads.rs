@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use muster_access::Action;
+use muster_access::{Action, Words};
 use muster_kernel::DistrictId;
 use muster_kernel::record::{Cause, Entry};
-use muster_runtime::{AsOf, Committed, Degradation, DistrictStatus, Host};
+use muster_runtime::{AsOf, Committed, Degradation, DistrictStatus, Edge, Host};
 use serde_json::{Value as Json_, json};
+use tokio::sync::Semaphore;
 
 use crate::Service;
 use crate::access::Caller;
@@ -19,6 +20,10 @@ use crate::language::Language;
 use crate::problem::{Kind, Problem};
 
 type Answer = Result<Json<Json_>, Problem>;
+
+/// Folds of the past at once. Each reads a journal from its first entry and holds a whole state beside the present one.
+const FOLDS_MAX: usize = 2;
+static FOLDS: Semaphore = Semaphore::const_new(FOLDS_MAX);
 
 fn status(status: &DistrictStatus) -> Json_ {
     let policies: Vec<Json_> = status
@@ -74,7 +79,8 @@ pub(crate) async fn whole_status(State(service): State<Service>, caller: Caller)
     Ok(Json(answer))
 }
 
-/// How some districts stand, and what does not work as it should for them.
+/// How some districts stand, and what does not work as it should for them. What concerns no district, and whom the host
+/// tells, is for those who may read these of the host itself.
 async fn standing(service: &Service, caller: &Caller, districts: &[DistrictId]) -> Answer {
     let (host, language) = (&service.host, caller.language);
     let mut rows = Vec::new();
@@ -85,35 +91,36 @@ async fn standing(service: &Service, caller: &Caller, districts: &[DistrictId]) 
             Err(error) => json!({"id": id, "problem": Problem::of_query(&error, language)}),
         });
     }
+    let of_the_host = caller.may_on_host(Action::ReadStatus);
     let degraded = host.degradations().await;
-    let theirs = degraded.iter().filter(|found| found.district().is_none_or(|id| districts.contains(id)));
+    let theirs = degraded.iter().filter(|found| found.district().map_or(of_the_host, |id| districts.contains(id)));
     let mut degraded: Vec<Json_> = theirs.map(|found| degradation(found, language)).collect();
-    degraded.extend(not_in_force(service, language));
-    let outbox = service.deliveries.rows().await;
+    if of_the_host {
+        degraded.extend(not_in_force(service).into_iter().map(|(part, words)| {
+            let words = language.of(&words.zh, &words.en);
+            json!({"part": part, "district": null, "words": words})
+        }));
+    }
+    let outbox = if caller.may_on_host(Action::ReadOutbox) { service.deliveries.rows().await } else { None };
     Ok(Json(json!({"healthy": host.is_healthy(), "degraded": degraded, "districts": rows, "outbox": outbox})))
 }
 
-/// Certificates and keys of issuers whose newest files are not in force, and brokers that bring nothing.
-fn not_in_force(service: &Service, language: Language) -> Vec<Json_> {
-    let row =
-        |part: &str, zh: String, en: String| json!({"part": part, "district": null, "words": language.of(&zh, &en)});
+/// What the edge knows of that does not work as it should, by its part: certificates and keys of issuers whose newest files
+/// are not in force, and brokers that bring nothing.
+fn not_in_force(service: &Service) -> Vec<(&'static str, Words)> {
     let tls = service.tls.as_ref().and_then(|tls| tls.problem()).map(|reason| {
-        row(
-            "tls",
-            format!("新的 TLS 文件未生效,仍用原证书:{reason}"),
-            format!("the newest TLS files are not in force, the certificate before serves on: {reason}"),
-        )
+        let zh = format!("新的 TLS 文件未生效,仍用原证书:{reason}");
+        let en = format!("the newest TLS files are not in force, the certificate before serves on: {reason}");
+        ("tls", Words::new(zh, en))
     });
     let issuers = service.gate.issuer_problems().into_iter().map(|(issuer, reason)| {
-        row(
-            "access",
-            format!("签发方 {issuer} 的新公钥无法取得,原公钥到期前仍有效:{reason}"),
-            format!(
-                "the newest keys of issuer {issuer} cannot be had, those before count until they are too old: {reason}"
-            ),
-        )
+        let zh = format!("签发方 {issuer} 的新公钥无法取得,原公钥到期前仍有效:{reason}");
+        let en = format!(
+            "the newest keys of issuer {issuer} cannot be had, those before count until they are too old: {reason}"
+        );
+        ("access", Words::new(zh, en))
     });
-    let brokers = service.sources.problems().map(|words| row("mqtt", words.zh, words.en));
+    let brokers = service.sources.problems().map(|words| ("mqtt", words));
     tls.into_iter().chain(issuers).chain(brokers).collect()
 }
 
@@ -139,8 +146,16 @@ pub(crate) async fn ask<T: std::marker::Send + 'static>(
         let detail = format!("`as_of` is `{text}`; write a position such as `812`, or an instant with its offset");
         return Err(Problem::new(Kind::BadRequest, language, detail).field(Some("as_of")));
     };
+    // Whoever has waited for as long as an answer may take is told so by the route. What has begun is not broken off, so it
+    // is the fold itself that holds the place.
+    let unavailable = |_| Problem::of_query(&muster_runtime::QueryError::Unavailable, language);
+    let place = FOLDS.acquire().await.map_err(unavailable)?;
     let (host, district) = (Arc::clone(host), district.to_owned());
-    let folded = tokio::task::spawn_blocking(move || host.as_of(&district, then, ask)).await;
+    let folding = move || {
+        let _place = place;
+        host.as_of(&district, then, ask)
+    };
+    let folded = tokio::task::spawn_blocking(folding).await;
     folded.unwrap_or(Err(muster_runtime::QueryError::Unavailable)).map_err(|error| Problem::of_query(&error, language))
 }
 
@@ -171,7 +186,7 @@ pub(crate) async fn find(
     seq: u64,
 ) -> Result<Committed, Problem> {
     let language = caller.language;
-    // Whoever has no part in the district does not make the host read its journal.
+    caller.somewhere_in(host, action, district)?;
     let whole = caller.in_district(host, action, district, None).await;
     let rows = read(host, district.to_owned(), seq, 1).await.map_err(|error| Problem::of_query(&error, language));
     let found = rows.map(|rows| rows.into_iter().find(|row| row.entry.seq == seq));
@@ -218,6 +233,10 @@ pub(crate) async fn ready(State(host): State<Arc<Host>>, caller: Caller) -> Resu
 pub(crate) async fn metrics(State(service): State<Service>, caller: Caller) -> Result<Response, Problem> {
     caller.on_host(Action::ReadMetrics)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(axum::http::header::CONTENT_TYPE, kind)], service.host.metrics(service.sources.brokers()).await)
-        .into_response())
+    let edge = Edge {
+        brokers: service.sources.brokers(),
+        degraded: not_in_force(&service).into_iter().map(|(part, _)| part).collect(),
+        certificate_ends: service.tls.as_ref().map(|tls| tls.expires()),
+    };
+    Ok(([(axum::http::header::CONTENT_TYPE, kind)], service.host.metrics(edge).await).into_response())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use muster_kernel::{Instant, Milliseconds};
 use muster_runtime::Committed;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::Stream;
 
 use crate::Service;
@@ -63,7 +64,7 @@ pub(crate) async fn entries(
         let field = if last.is_some() { LAST_EVENT_ID } else { "from" };
         return Err(ahead(next, status.seq, field, language));
     }
-    let (sender, receiver) = tokio::sync::mpsc::channel(CATCH_UP);
+    let (sender, receiver) = mpsc::channel(CATCH_UP);
     let until = match caller.identity.proof {
         // Its end is known to the issuer only; whoever follows for longer shows it again.
         Proof::OpenIdConnect { .. } => host.now() + SIGNED_FOR,
@@ -89,6 +90,20 @@ fn ahead(next: u64, head: u64, field: &str, language: Language) -> Problem {
     Problem::new(Kind::BadRequest, language, language.of(&zh, &en)).field(Some(field))
 }
 
+/// What comes next, or nothing when nobody waits for it any more: the reader left, or the host stops. A reader who left
+/// keeps nothing here, however long a quiet district has no entry.
+async fn wanted<T, Sent>(
+    next: impl Future<Output = Option<T>>,
+    sender: &mpsc::Sender<Sent>,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<T> {
+    tokio::select! {
+        next = next => next,
+        () = sender.closed() => None,
+        _ = stop.changed() => None,
+    }
+}
+
 /// One reader's way through the journal. It reads the past, then follows; a reader that lags reads the past again.
 struct Feed {
     service: Service,
@@ -101,17 +116,8 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(
-        mut self,
-        sender: tokio::sync::mpsc::Sender<Result<Event, Infallible>>,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        loop {
-            let event = tokio::select! {
-                Some(event) = self.following() => event,
-                _ = stop.changed() => return,
-                else => return,
-            };
+    async fn run(mut self, sender: mpsc::Sender<Result<Event, Infallible>>, mut stop: watch::Receiver<bool>) {
+        while let Some(event) = wanted(self.following(), &sender, &mut stop).await {
             // A token that ended meanwhile sees no entry more.
             let now = self.service.host.now();
             if now >= self.until || !self.service.gate.still_holds(&self.caller.identity, now) {
@@ -141,5 +147,30 @@ impl Feed {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// What comes of a wait in which no entry comes.
+    fn in_a_quiet_district(sender: &mpsc::Sender<()>, stop: &mut watch::Receiver<bool>) -> Poll<Option<()>> {
+        pin!(wanted(std::future::pending::<Option<()>>(), sender, stop)).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_who_left_or_a_host_that_stops() {
+        let (sender, receiver) = mpsc::channel(1);
+        let (tell_stop, mut stop) = watch::channel(false);
+        assert_eq!(in_a_quiet_district(&sender, &mut stop), Poll::Pending);
+        drop(receiver);
+        assert_eq!(in_a_quiet_district(&sender, &mut stop), Poll::Ready(None), "the reader left");
+        let (sender, _receiver) = mpsc::channel(1);
+        tell_stop.send(true).expect("heard");
+        assert_eq!(in_a_quiet_district(&sender, &mut stop), Poll::Ready(None), "the host stops");
     }
 }

@@ -73,9 +73,18 @@ fn little_space_refuses_signals_before_a_write_can_fail_and_still_takes_acts() {
     let server = Server::start_with(data.path(), &[examples.path().join("yunhe")], &all);
     let (status, problem) = server.send("yunhe", &signal("s-1", "990103901"));
     assert_eq!((status, problem["type"].as_str()), (503, Some("urn:muster:problem:low-space")), "{problem}");
-    let mut order = signal("o-1", "990100");
-    order["type"] = json!("gov.muster.order.issued");
-    assert_eq!(server.send("yunhe", &order).0, 200);
+    // A signal is one however its type is spelt, and so is whatever no act is known by.
+    for kind in ["signal.reported", "warning.received", "x", "gov.muster.x"] {
+        let mut sensed = signal(kind, "990103901");
+        sensed["type"] = json!(kind);
+        let (status, problem) = server.send("yunhe", &sensed);
+        assert_eq!((status, &problem["type"]), (503, &json!("urn:muster:problem:low-space")), "{kind}: {problem}");
+    }
+    for kind in ["gov.muster.order.issued", "order.issued"] {
+        let mut order = signal(kind, "990100");
+        order["type"] = json!(kind);
+        assert_eq!(server.send("yunhe", &order).0, 200, "{kind}");
+    }
     assert!(degraded(&server, "space").is_some());
 }
 

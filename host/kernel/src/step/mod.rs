@@ -48,6 +48,12 @@ use crate::{Digest, DistrictId, Event, IncidentId, Instant, Role, State, facts, 
 use event_kind::EventKind;
 use sense::Located;
 
+/// Whether events of a type tell what was sensed, rather than do what a person decided. Whatever the kernel does not know as
+/// an act is sensed.
+pub fn is_sensed(kind: &str) -> bool {
+    EventKind::of(kind).is_sensed()
+}
+
 /// What can make a district decide. There is nothing else.
 #[derive(Debug, Clone)]
 pub enum Input {

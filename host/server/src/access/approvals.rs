@@ -58,8 +58,44 @@ impl Gate {
 
     /// Who stands behind a thing, the caller first.
     pub(crate) fn persons(&self, caller: &Caller, thing: &Thing, at: Instant) -> Result<Vec<Subject>, Problem> {
+        self.counted(caller, thing, at, &self.approvals())
+    }
+
+    /// The same, and the approvals are taken from those that are kept: each counts for one request, also when two come at
+    /// once. Those of a request that came to nothing are to be given back.
+    pub(crate) fn take(
+        &self,
+        caller: &Caller,
+        thing: &Thing,
+        at: Instant,
+    ) -> Result<(Vec<Subject>, Vec<Approval>), Problem> {
+        let mut approvals = self.approvals();
+        let persons = self.counted(caller, thing, at, &approvals)?;
+        let (taken, kept) = std::mem::take(&mut *approvals).into_iter().partition(|known| known.of == thing.of);
+        *approvals = kept;
+        Ok((persons, taken))
+    }
+
+    /// Keeps approvals on that counted for nothing. They hold no longer for it.
+    pub(crate) fn give_back(&self, taken: Vec<Approval>) {
+        let mut approvals = self.approvals();
+        for approval in taken {
+            // Who said yes anew meanwhile is not kept twice.
+            if !approvals.iter().any(|known| known.of == approval.of && known.subject == approval.subject) {
+                approvals.push(approval);
+            }
+        }
+    }
+
+    fn counted(
+        &self,
+        caller: &Caller,
+        thing: &Thing,
+        at: Instant,
+        approvals: &[Approval],
+    ) -> Result<Vec<Subject>, Problem> {
         let of = |approval: &&Approval| approval.of == thing.of && self.still_proved(approval, at);
-        let approvals: Vec<Approval> = self.approvals().iter().filter(of).cloned().collect();
+        let approvals: Vec<Approval> = approvals.iter().filter(of).cloned().collect();
         let rules = self.second_person_rules();
         let counted = second_person(&rules, thing.action, &thing.target, thing.of, &caller.identity, &approvals, at);
         counted.map_err(|missing| caller.forbidden(&missing.words()))

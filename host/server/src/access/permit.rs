@@ -37,9 +37,26 @@ impl Caller {
         }
     }
 
+    /// Whether something of the host as a whole is for this caller: for what is left out of an answer, and refused to nobody.
+    pub(crate) fn may_on_host(&self, action: Action) -> bool {
+        permits(&self.identity, action, &Target::host(), &no_tree).is_permitted()
+    }
+
     /// Whether the caller may learn which districts there are at all.
     fn knows_the_host(&self) -> bool {
-        permits(&self.identity, Action::ReadStatus, &Target::host(), &no_tree).is_permitted()
+        self.may_on_host(Action::ReadStatus)
+    }
+
+    /// For some node of a district at least. Asked before anything costly is looked up of which only the answer tells at
+    /// which node it lies: whoever has no part in the district does not make the host work.
+    pub(crate) fn somewhere_in(&self, host: &Host, action: Action, district: &str) -> Result<(), Problem> {
+        if !host.serves(district) && self.knows_the_host() {
+            return Err(self.no_such_district(district));
+        }
+        match permits(&self.identity, action, &Target::district(district), &no_tree) {
+            Verdict::Refused(refusal) if !refusal.depends_on_tree() => Err(self.refused(&refusal)),
+            Verdict::Permitted(_) | Verdict::Refused(_) => Ok(()),
+        }
     }
 
     /// For a node of a district, by the district's name in the route; without a node, for its root.
@@ -143,7 +160,9 @@ impl Caller {
     }
 
     pub(crate) fn forbidden(&self, words: &Words) -> Problem {
-        tracing::info!(target: "muster::access", subject = %self.identity.subject, reason = %words, "refused");
+        // The words may hold what the caller wrote, a new line too: it is escaped, so that nobody writes lines of the log.
+        let reason = words.to_string();
+        tracing::info!(target: "muster::access", subject = %self.identity.subject, ?reason, "refused");
         if self.is_anybody() {
             return Problem::unauthenticated(self.language);
         }

@@ -138,11 +138,13 @@ impl Sink for Signals<'_> {
 
     async fn refused(&self, refusal: TopicRefusal) -> Result<(), SinkError> {
         self.host.count_intake(FORMAT, refusal.refusal.reason.code());
+        // Escaped: the topic is the sender's own word.
+        let reason = refusal.to_string();
         tracing::warn!(
-            target: "muster::mqtt", broker = self.broker.name, bytes = refusal.bytes, reason = %refusal,
+            target: "muster::mqtt", broker = self.broker.name, bytes = refusal.bytes, ?reason,
             "a message was not taken"
         );
-        self.broker.line().last_refusal = Some(refusal.to_string());
+        self.broker.line().last_refusal = Some(reason);
         Ok(())
     }
 

@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::access::fortress::Fortress;
 use crate::support::{self, Server};
 
@@ -98,4 +100,82 @@ fn development_is_for_whoever_sits_at_the_machine_and_is_said_loudly() {
     ] {
         assert_eq!(ask(name, value), 401, "{name}: {value}");
     }
+}
+
+const POLICY: &str = "/v1/districts/yunhe/policies/triage";
+
+/// The head of a request with a body, of which nothing comes.
+fn head(path: &str, token: &str, bytes: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {bytes}\r\nconnection: close\r\n\r\n"
+    )
+}
+
+#[test]
+fn a_large_body_is_not_waited_for_when_its_sender_may_not_send_it() {
+    let host = Fortress::start("");
+    let reporter = json!([{"role": "reporter", "district": "yunhe", "node": "990103"}]);
+    let reporter = host.issue("rita", reporter, &[]);
+    for path in [POLICY.to_owned(), format!("{POLICY}/approval")] {
+        let mut stream = connect(&host);
+        stream.write_all(head(&path, &reporter, 50_000_000).as_bytes()).expect("written");
+        let said = rest(&mut stream);
+        assert!(said.starts_with("HTTP/1.1 403"), "{path}: {said}");
+    }
+    // A small one is read away, so that its sender hears why.
+    let refused = host.post(POLICY, Some(&reporter), &json!({"action": "promote", "by": "rita"}));
+    assert_eq!(refused.status, 403, "{}", refused.body);
+}
+
+#[test]
+fn only_so_many_large_bodies_are_held_at_once_and_places_become_free() {
+    let host = Fortress::start("");
+    let author = host.issue("wu", json!([{"role": "policy_author", "district": "yunhe"}]), &[]);
+    let begins_and_stops = || {
+        let mut stream = connect(&host);
+        stream.write_all((head(POLICY, &author, 1_000) + "{").as_bytes()).expect("written");
+        stream
+    };
+    let asked = || host.post(POLICY, Some(&author), &json!({}));
+    let begun = Instant::now();
+    let mut slow: Vec<TcpStream> = (0..4).map(|_| begins_and_stops()).collect();
+    let crowded = loop {
+        let answer = asked();
+        if answer.status == 429 {
+            break answer;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "more than four are held: {}", answer.body);
+        // This very question may have had the place of one of them.
+        slow.push(begins_and_stops());
+    };
+    assert_eq!(crowded.body["type"], "urn:muster:problem:busy");
+    assert!(crowded.headers.contains_key("retry-after"));
+    drop(slow);
+    while asked().body["type"] != "urn:muster:problem:not-json" {
+        assert!(begun.elapsed() < Duration::from_mins(2), "no place ever became free");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn nobody_writes_lines_of_the_log() {
+    let cities = support::examples();
+    let (data, logs) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let folder = logs.path().display().to_string();
+    let server = Server::start_with(data.path(), &[cities.path().join("yunhe")], &["--log-folder", &folder]);
+    let body = json!({
+        "subject": "rita", "sources": [], "days": 1,
+        "bindings": [{"role": "reporter", "district": "yunhe", "node": "990103"}],
+    });
+    let (status, _, answer) = server.post("/v1/tokens", "application/json", body.to_string().as_bytes());
+    assert_eq!(status, 200, "{answer}");
+    let token = answer["token"].as_str().expect("a token");
+    let asked = support::agent().get(server.url("/v1/public/x%0AFORGED%20line"));
+    let refused = asked.header("authorization", format!("Bearer {token}")).call().expect("answered");
+    assert_eq!(refused.status().as_u16(), 403);
+    let files = std::fs::read_dir(logs.path()).expect("logs").map(|file| file.expect("a file").path());
+    let text: String = files.map(|file| std::fs::read_to_string(file).expect("text")).collect();
+    assert!(text.contains("FORGED line"), "the refusal is on record: {text}");
+    assert!(!text.lines().any(|line| line.starts_with("FORGED")), "{text}");
 }

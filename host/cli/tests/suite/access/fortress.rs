@@ -97,6 +97,13 @@ impl Fortress {
         Answer { status, headers, body }
     }
 
+    /// The counters, as the operator sees them.
+    pub(crate) fn metrics(&self) -> String {
+        let request = support::agent().get(self.server.url("/metrics"));
+        let request = request.header("authorization", format!("Bearer {}", self.operator));
+        request.call().expect("answered").body_mut().read_to_string().expect("text")
+    }
+
     /// `muster`, as somebody who has a token.
     pub(crate) fn muster(&self, token: &str, arguments: &[&str]) -> (bool, String) {
         let server = self.server.url("");

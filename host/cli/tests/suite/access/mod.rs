@@ -6,5 +6,6 @@ mod fortress;
 mod matrix;
 mod settings;
 mod sources;
+mod standing;
 mod tls;
 mod tokens;

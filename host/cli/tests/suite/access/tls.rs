@@ -54,6 +54,17 @@ fn machine(by: &Authority, uri: &str) -> (String, String) {
     (params.signed_by(&key, by).expect("signed").pem(), key.serialize_pem())
 }
 
+/// What is answered to somebody with a token, as text.
+fn ask_as(url: &str, root: &Authority, token: &str) -> String {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&[Certificate::from_der(root.der()).to_owned()]))
+        .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let agent = ureq::Agent::config_builder().tls_config(tls).build().new_agent();
+    let answer = agent.get(url).header("authorization", format!("Bearer {token}")).call();
+    answer.expect("answered").body_mut().read_to_string().expect("text")
+}
+
 /// Sends a signal as a machine; the status of the answer.
 fn send_as(url: &str, root: &Authority, (certificate, key): &(String, String), event: &Json) -> u16 {
     let chain = [Certificate::from_pem(certificate.as_bytes()).expect("PEM")];
@@ -99,6 +110,15 @@ fn tls_is_believed_by_its_authority_and_its_certificate_changes_under_way() {
     assert!(!status("second.pem").0, "another authority vouches for nobody here");
     assert!(support::agent().get(server.url("/healthz")).call().is_err(), "plain text is not answered");
 
+    // Whoever watches learns from the counters when the certificate ends.
+    let seen = |path: &str| ask_as(&format!("{url}{path}"), &first, &operator);
+    let status_of_all: Json = serde_json::from_str(&seen("/v1/status")).expect("JSON");
+    let ends = status_of_all["access"]["certificate_ends"].as_str().expect("an instant");
+    let ends = muster_kernel::Instant::parse(ends).expect("an instant").as_millis().div_euclid(1_000);
+    let gauge = format!("muster_tls_certificate_expires_timestamp_seconds {ends}");
+    let text = seen("/metrics");
+    assert!(text.lines().any(|line| line == gauge), "{gauge} in {text}");
+
     // Machines prove themselves by a certificate that the settings name.
     let gauge = machine(&devices, "urn:device:gauge-7");
     assert_eq!(send_as(&url, &first, &gauge, &support::signal("g-1", "990103901")), 200);
@@ -110,6 +130,8 @@ fn tls_is_believed_by_its_authority_and_its_certificate_changes_under_way() {
     let before = std::fs::read_to_string(folder.path().join("host.pem")).expect("PEM");
     write(folder.path(), "host.pem", "broken");
     until("the broken file is told of", || status("first.pem").1.contains("newest TLS files are not in force"));
+    let text = seen("/metrics");
+    assert!(text.contains("muster_degraded{part=\"tls\"} 1\n"), "{text}");
     write(folder.path(), "host.pem", &before);
     host_pair(folder.path(), &second);
     until("the new certificate serves", || status("second.pem").0);

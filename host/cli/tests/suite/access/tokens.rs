@@ -1,5 +1,7 @@
 //! Tokens from the first to the last: made, used, listed, revoked, run out, guessed at, and on record.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
 use crate::access::fortress::{Fortress, id_of, mode};
@@ -192,10 +194,67 @@ fn what_one_person_may_not_do_alone_needs_a_second_one() {
     let releaser = json!([{"role": "policy_releaser", "district": "yunhe"}]);
     let [qian, sun] = ["qian", "sun"].map(|name| host.issue(name, releaser.clone(), &[]));
     let path = "/v1/districts/yunhe/policies/triage";
-    let promote = |by: &str, second: Option<&str>| json!({"action": "promote", "by": by, "second": second});
-    assert_eq!(host.post(path, Some(&qian), &promote("sun", None)).status, 403, "in another's name");
-    assert_eq!(host.post(path, Some(&qian), &promote("qian", Some("sun"))).status, 403, "a name is no person");
-    assert_eq!(host.post(&format!("{path}/approval"), Some(&sun), &promote("sun", None)).status, 200);
-    let tried = host.post(path, Some(&qian), &promote("qian", Some("sun")));
-    assert_eq!(tried.body["type"], "urn:muster:problem:policy-invalid", "nothing is on trial: {}", tried.body);
+    let package = STANDARD.encode("no package");
+    let activate =
+        |by: &str, second: Option<&str>| json!({"action": "activate", "by": by, "second": second, "package": package});
+    assert_eq!(host.post(path, Some(&qian), &activate("sun", None)).status, 403, "in another's name");
+    assert_eq!(host.post(path, Some(&qian), &activate("qian", Some("sun"))).status, 403, "a name is no person");
+    assert_eq!(host.post(&format!("{path}/approval"), Some(&sun), &activate("sun", None)).status, 200);
+    // What came to nothing used nobody's yes up.
+    for _ in 0..2 {
+        let tried = host.post(path, Some(&qian), &activate("qian", Some("sun")));
+        assert_eq!(tried.body["type"], "urn:muster:problem:policy-invalid", "it is no package: {}", tried.body);
+    }
+}
+
+#[test]
+fn a_yes_to_a_change_is_to_what_takes_force_by_it_and_counts_once() {
+    let host = Fortress::start("[access.second_person]\npersons = { release_policy = 2 }\n");
+    let releaser = json!([{"role": "policy_releaser", "district": "yunhe"}]);
+    let [qian, sun] = ["qian", "sun"].map(|name| host.issue(name, releaser.clone(), &[]));
+    let path = "/v1/districts/yunhe/policies/discretion";
+    let bytes = muster_testkit::guests::policy("discretion");
+    let brings = |action: &str, edition: &str| {
+        let package = STANDARD.encode(support::variant(&bytes, edition));
+        json!({"action": action, "by": "qian", "package": package})
+    };
+    let ask = |body: &Json| host.post(path, Some(&qian), body);
+    let done = |body: &Json| {
+        let answer = ask(body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    let alone = |body: &Json, why: &str| {
+        let answer = ask(body);
+        let detail = answer.body["detail"].as_str().unwrap_or_default();
+        assert!(answer.status == 403 && detail.contains("2 distinct persons"), "{why}: {}", answer.body);
+    };
+    let agree = |body: &Json| {
+        let answer = host.post(&format!("{path}/approval"), Some(&sun), body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    let plain = |action: &str| json!({"action": action, "by": "qian"});
+    let (promote, rollback) = (plain("promote"), plain("rollback"));
+    let nothing = host.post(&format!("{path}/approval"), Some(&sun), &promote);
+    assert_eq!(nothing.body["type"], "urn:muster:problem:policy-invalid", "nothing is on trial: {}", nothing.body);
+
+    done(&brings("shadow", "one"));
+    agree(&promote);
+    done(&plain("end-trial"));
+    done(&brings("shadow", "two"));
+    alone(&promote, "the yes was to another trial");
+    agree(&promote);
+    done(&promote);
+
+    agree(&rollback);
+    agree(&brings("activate", "three"));
+    done(&brings("activate", "three"));
+    alone(&rollback, "the yes was to an earlier policy than it would go back to now");
+    agree(&rollback);
+    done(&rollback);
+
+    // The same words about the same things: the yes was used up.
+    let four = brings("activate", "four");
+    agree(&four);
+    done(&four);
+    alone(&four, "a yes counts once");
 }

@@ -31,6 +31,10 @@ pub(crate) fn list() -> Operation {
         "How every district stands that the caller may read",
         named("Standing"),
     )
+    .about(
+        "`degraded` holds what concerns these districts; what concerns the host as a whole, only whoever may read its \
+         status is told, and `outbox` is `null` for whoever may not read it.",
+    )
     .tagged()
 }
 

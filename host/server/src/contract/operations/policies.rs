@@ -31,13 +31,17 @@ pub(crate) fn change() -> Operation {
             "The answer is the attempt with its steps; one that was refused is a problem that holds it as `attempt`.",
         )
         .takes(JSON, named("PolicyChange"))
-        .refuses(&[Kind::NotJson, Kind::PolicyInvalid, Kind::PolicyRefused])
+        .refuses(&[Kind::NotJson, Kind::PolicyInvalid, Kind::PolicyRefused, Kind::Busy])
 }
 
 pub(crate) fn approve() -> Operation {
     let summary = "Say yes, as a second person, to a change that another one will ask for 双人复核";
     Operation::new("policies", "approvePolicyChange", summary, named("Approval"))
-        .about("The same body as the change itself. Nothing changes by it.")
+        .about(
+            "The same body as the change itself. Nothing changes by it. It is a yes to what would take force as things \
+             stand: also to the trial, the earlier policy or the parts in force that the body does not hold. It counts \
+             for one change.",
+        )
         .takes(JSON, named("PolicyChange"))
-        .refuses(&[Kind::NotJson, Kind::PolicyInvalid])
+        .refuses(&[Kind::NotJson, Kind::PolicyInvalid, Kind::Busy])
 }

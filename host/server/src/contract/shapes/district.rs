@@ -40,16 +40,28 @@ pub(super) fn shapes() -> Vec<Named> {
 
 /// What does not work as it should.
 fn degraded() -> Schema {
-    let parts = ["journal", "space", "view", "policy", "folder", "trust", "tls", "access", "outbox"];
+    let parts = ["journal", "space", "view", "policy", "folder", "trust", "tls", "access", "outbox", "mqtt"];
     object([("part", one_of(parts)), ("district", maybe(text())), ("words", text())])
 }
 
 pub(super) fn standing() -> Schema {
     object([
         ("healthy", flag()),
-        ("degraded", list(degraded())),
+        (
+            "degraded",
+            meaning(
+                list(degraded()),
+                "what concerns no district stands here only for those who may read the status of the host",
+            ),
+        ),
         ("districts", list(named("DistrictRow"))),
-        ("outbox", any_of(vec![list(named("Recipient")), json!({"type": "null"})])),
+        (
+            "outbox",
+            meaning(
+                any_of(vec![list(named("Recipient")), json!({"type": "null"})]),
+                "`null` where nothing is delivered, and for those who may not read the outbox",
+            ),
+        ),
     ])
 }
 
