@@ -132,16 +132,6 @@ pub fn may_act(state: &State, source: &str, power: &str, node: &str) -> bool {
     acts_for(state, source, power).iter().any(|held| is_within(state, node, held.as_str()))
 }
 
-/// Whether the charter knows a source: as a department's, or as that of somebody who holds a power.
-pub fn is_known(state: &State, source: &str) -> bool {
-    let acts = |actor: &crate::charter::Actor| match actor.source.split_once("{node}") {
-        Some((before, after)) => node_in(source, before, after).is_some(),
-        None => actor.source == source,
-    };
-    department_of_source(state, source).is_some()
-        || state.charter().is_some_and(|charter| charter.actors.iter().any(acts))
-}
-
 /// Turns a relative party of a ladder into a real one, seen from the party that was silent.
 pub fn resolve(state: &State, party: &Party, seen_from: &str) -> Party {
     match party {

@@ -118,7 +118,12 @@ fn a_process_goes_on_as_its_tasks_are_done() {
     let task = tasks.as_array().and_then(|all| all.iter().find(|task| task["kind"] == "register_evacuees"));
     let task = task.and_then(|task| task["id"].as_str()).expect("the first step is somebody's task");
     let (task, done) = (format!("task={task}"), "state=done");
-    city.act(STREET_DESK, "task.updated", &[&task, done, "people=120", r#"evidence=["list:sha256:aa10"]"#]);
+    let fields = [task.as_str(), done, "people=120", r#"evidence=["list:sha256:aa10"]"#];
+    // It is the city's task: its own desk says so, a street's does not.
+    city.refused(STREET_DESK, "task.updated", &fields, "not concerned");
+    let desk = ["act", "task.updated", "--as", "urn:app:muster:city:990100", "--node", "990100"];
+    let said = city.muster(&[&desk, fields.as_slice()].concat());
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
     assert_eq!(step()["state"]["step"], "shelter", "{}", step());
 }
 

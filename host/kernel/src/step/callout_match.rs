@@ -114,7 +114,12 @@ impl Deciding<'_> {
             other => self.speaks_for(event, other),
         };
         let state = &**self.state;
-        if roster::is_within(state, node.as_str(), event.node.as_str()) || charged.into_iter().any(is_charged) {
+        // What is known from others' words only has no place of its own.
+        let placed = roster::exact(state, node.as_str()).is_some();
+        if !placed
+            || roster::is_within(state, node.as_str(), event.node.as_str())
+            || charged.into_iter().any(is_charged)
+        {
             return Ok(());
         }
         Err(Because::new(

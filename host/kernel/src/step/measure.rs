@@ -171,20 +171,24 @@ impl Deciding<'_> {
         self.check_approver(event, node)
     }
 
-    /// The field reports that a measure has been carried out, decided or not. What nobody has decided is confirmed on the
-    /// word of somebody whom the charter knows only: a policy cannot decide by calling a thing done.
+    /// The field reports that a measure has been carried out, decided or not. What nobody has decided is confirmed
+    /// on somebody's word only, and not by the answer that proposes it: a policy cannot decide by calling a thing done.
     pub(super) fn confirm_measure(&mut self, key: &str, people: Option<i64>, because: Because) {
         let Some(measure) = self.open_measure(key) else { return };
         let Some(row) = self.state.measures.get(&measure) else { return };
         if row.confirmed.is_some() {
             return;
         }
-        if row.status != MeasureStatus::InForce && !self.reported {
+        let proposed_now = || {
+            let proposed = |fact: &Fact| matches!(fact, Fact::MeasureProposed { measure: of, .. } if *of == measure);
+            self.facts.iter().any(proposed)
+        };
+        if row.status != MeasureStatus::InForce && (self.on_timer || proposed_now()) {
             let kind = row.order.kind.clone();
             let because = Because::new(
                 "host:undecided-measure",
-                format!("「{kind}」尚未决定,且没有已知来源报告其已执行"),
-                format!("`{kind}` is not decided, and nobody whom the charter knows reports that it was carried out"),
+                format!("「{kind}」尚未决定,也没有人报告其已执行"),
+                format!("`{kind}` is not decided, and nobody reports that it was carried out"),
             );
             return self.proposal_refused("confirm_measure", because);
         }

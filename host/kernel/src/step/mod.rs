@@ -112,7 +112,6 @@ pub fn step(state: &mut Arc<State>, now: Instant, input: Input, policies: &mut d
         first: None,
         bytes: 0,
         started: 0,
-        reported: false,
         on_timer: matches!(cause, Cause::Timer { .. }),
         failed: Binding::InForce,
         place: String::new(),
@@ -171,8 +170,6 @@ struct Deciding<'a> {
     bytes: usize,
     /// How many processes this entry was asked to start.
     started: u32,
-    /// Whether the event comes from somebody whom the charter knows.
-    reported: bool,
     /// Whether a timer made the district decide.
     on_timer: bool,
     /// Which of a role's policies failed last.
@@ -212,7 +209,6 @@ impl Deciding<'_> {
             );
             return;
         }
-        self.reported = roster::is_known(self.state, &event.source);
         self.sensed(event);
     }
 

@@ -171,7 +171,10 @@ impl Policies for Scripted {
         _: MemoryScope,
         _: &escalation::Question,
     ) -> Asked<Vec<Effect>> {
-        let because = Because::new("test", "测".repeat(self.verbose), "test");
+        let because = match self.verbose {
+            0 => because(),
+            length => Because::new("test", "测".repeat(length), "test"),
+        };
         let effects = self.acts.iter().map(|act| Effect { act: act.clone(), because: because.clone() }).collect();
         self.asked(Role::Escalation, Ok(effects))
     }
