@@ -23,24 +23,45 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// The acts of all rows that apply now. Rows with `after_minutes` wait for their time.
-    pub(crate) fn effects_of(&self, rows: &[Row]) -> Vec<Effect> {
-        let now = rows.iter().filter(|row| row.integer("after_minutes").is_none());
-        let applying = now.filter(|row| condition::holds(row, self.event, self.incident, self.place, self.now));
-        let acts = applying.filter_map(|row| {
-            if let Some(key) = row.text("remember") {
-                memory::set(key, &Value::Instant(self.now));
+    /// The acts of all rows of a table that apply. A row with `after_minutes` applies now and is done when its time comes.
+    pub(crate) fn effects_of(&self, table: &str, rows: &[Row]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            // Row by row: what one remembers, the next has seen.
+            if !condition::holds(row, self.event, self.incident, self.place, self.now) {
+                continue;
             }
-            Some(effect(self.act(row)?, text::because_of(row, self.event)))
-        });
-        acts.collect()
+            match row.integer("after_minutes") {
+                Some(minutes) => {
+                    // Once is once, also while it waits; a row that only remembers does so when its time comes.
+                    if settings::cell(row, "effect") != "remember" {
+                        self.remember(row);
+                    }
+                    effects.push(waiting::later(self, table, place, row, minutes));
+                }
+                None => effects.extend(self.done(row)),
+            }
+        }
+        effects
+    }
+
+    /// A row is done now, whatever its conditions.
+    pub(crate) fn done(&self, row: &Row) -> Option<Effect> {
+        self.remember(row);
+        Some(effect(self.act(row)?, text::because_of(row, self.event)))
+    }
+
+    fn remember(&self, row: &Row) {
+        if let Some(key) = row.text("remember") {
+            memory::set(key, &Value::Instant(self.now));
+        }
     }
 
     fn scheme(&self) -> &str {
         self.incident.map_or("", |incident| &incident.scheme)
     }
 
-    pub(crate) fn act(&self, row: &Row) -> Option<Act> {
+    fn act(&self, row: &Row) -> Option<Act> {
         match settings::cell(row, "effect") {
             "stage" => RiskStage::parse(settings::cell(row, "stage")).map(Act::SetStage),
             "mode" => Some(Act::SetMode(ModeChange {

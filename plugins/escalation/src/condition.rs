@@ -90,7 +90,7 @@ fn measure_in_force(kind: &str, incident: Option<&Incident>, place: &str, now: i
 const DEPTH_MAX: usize = 16;
 
 /// The node and all nodes above it, lowest first.
-fn lineage(code: &str) -> Vec<String> {
+pub(crate) fn lineage(code: &str) -> Vec<String> {
     let mut codes = Vec::with_capacity(6);
     let mut next = Some(code.to_string());
     while let Some(code) = next.filter(|_| codes.len() < DEPTH_MAX) {

@@ -9,6 +9,8 @@ mod clearing;
 mod condition;
 mod levels;
 mod offers;
+#[cfg(test)]
+mod tests;
 mod text;
 mod waiting;
 
@@ -30,8 +32,8 @@ impl Escalation for Ladder {
             (Occasion::Event(event), Matter::Incident(incident)) => Assessment::new(&question, event, incident).run(),
             (Occasion::Event(event), Matter::Watch(watch)) => on_watch(&question, event, watch),
             (Occasion::Event(event), Matter::None) => outside_incidents(&question, event),
-            (Occasion::Timer(timer), Matter::Incident(incident)) => waiting::due(&question, timer, incident),
-            (Occasion::Timer(_), _) => Vec::new(),
+            (Occasion::Timer(timer), Matter::Incident(incident)) => waiting::due(&question, timer, Some(incident)),
+            (Occasion::Timer(timer), _) => waiting::due(&question, timer, None),
         }
     }
 }
@@ -42,7 +44,7 @@ muster_sdk::policy! { escalation: Ladder }
 fn on_watch(question: &Question, event: &Event, watch: &Watch) -> Vec<Effect> {
     let scene = Scene { now: question.now, event, place: &watch.node, incident: None, level: None };
     let rows = settings::rows("on_watch", &[("hazard", &watch.hazard)]);
-    scene.effects_of(&rows)
+    scene.effects_of("on_watch", &rows)
 }
 
 /// What belongs to no incident: offers that nobody asked for.
@@ -86,7 +88,7 @@ impl<'a> Assessment<'a> {
             "signal.reported" => self.on_signal(),
             "order.issued" => self.on_order(),
             "resource.offered" => self.effects.extend(offers::answer(self.question.now, self.event)),
-            "task.updated" => self.effects.extend(clearing::by_claim(self.event)),
+            "task.updated" => clearing::by_claim(self.event),
             _ => {}
         }
         self.effects
@@ -117,7 +119,7 @@ impl<'a> Assessment<'a> {
         };
         let rows: Vec<Row> = settings::rows("on_level", &[("scheme", &self.incident.scheme)]);
         let rows: Vec<Row> = rows.into_iter().filter(passed).collect();
-        let effects = self.scene(&self.incident.node, Some(reached)).effects_of(&rows);
+        let effects = self.scene(&self.incident.node, Some(reached)).effects_of("on_level", &rows);
         self.effects.extend(effects);
     }
 
@@ -125,9 +127,9 @@ impl<'a> Assessment<'a> {
         let hazard = self.event.text("hazard").unwrap_or_default();
         let colour = self.event.text("colour").unwrap_or("none");
         let rows = settings::rows("on_warning", &[("hazard", hazard), ("colour", colour)]);
-        let effects = self.scene(&self.event.node, None).effects_of(&rows);
+        let effects = self.scene(&self.event.node, None).effects_of("on_warning", &rows);
         self.effects.extend(effects);
-        self.effects.extend(clearing::by_warnings(self.question.now, self.incident));
+        self.effects.extend(clearing::by_warnings(self.question.now, self.event, self.incident));
         self.list_overdue();
     }
 
@@ -135,18 +137,17 @@ impl<'a> Assessment<'a> {
         let question = self.question;
         let kind = question.classification.as_deref().unwrap_or_default();
         let rows = settings::rows("on_signal", &[("kind", kind)]);
-        let effects = self.scene(&self.event.node, None).effects_of(&rows);
+        let effects = self.scene(&self.event.node, None).effects_of("on_signal", &rows);
         self.effects.extend(effects);
-        self.effects.extend(waiting::later("on_signal", kind, self.question.now, self.event, &rows));
-        self.effects.extend(clearing::by_signal(self.question.now, self.event, self.incident, kind));
+        self.effects.extend(clearing::by_signal(self.event, self.incident, kind));
     }
 
     fn on_order(&mut self) {
         let kind = self.event.text("kind").unwrap_or_default();
         let rows = settings::rows("on_order", &[("kind", kind)]);
-        let effects = self.scene(&self.event.node, None).effects_of(&rows);
+        let effects = self.scene(&self.event.node, None).effects_of("on_order", &rows);
         self.effects.extend(effects);
-        self.effects.extend(clearing::by_warnings(self.question.now, self.incident));
+        self.effects.extend(clearing::by_warnings(self.question.now, self.event, self.incident));
     }
 
     /// A further warning while decisions are overdue: they are listed again.

@@ -1,38 +1,46 @@
 //! What happens later: rows with `after_minutes`, and regular looks at what goes on.
 
 use muster_sdk::escalation::{DueTimer, Question};
-use muster_sdk::settings::{self, Row};
+use muster_sdk::settings::Row;
 use muster_sdk::{
-    Act, Attribute, Attributes, Effect, Event, HOUR, Incident, MINUTE, Notice, Party, Post, TimerOrder, Value, because,
-    calendar, effect,
+    Act, Attribute, Attributes, Effect, Event, HOUR, Incident, Level, MINUTE, Notice, Party, Post, TimerOrder, Value,
+    because, calendar, effect,
 };
 
 use crate::acts::Scene;
-use crate::text;
 
 /// The key of the regular look at an incident.
 const REASSESS: &str = "reassess";
 
-/// Timers for the rows that take effect some minutes after the event.
-pub(crate) fn later(table: &str, kind: &str, now: i64, event: &Event, rows: &[Row]) -> Vec<Effect> {
-    let mut waits: Vec<i64> = rows.iter().filter_map(|row| row.integer("after_minutes")).collect();
-    waits.sort_unstable();
-    waits.dedup();
-    let timers = waits.into_iter().map(|minutes| {
-        let mut details = event.attributes.clone();
-        let mut keep = |key: &str, value: Value| details.push(Attribute { key: key.into(), value });
-        keep("later.table", Value::Text(table.into()));
-        keep("later.kind", Value::Text(kind.into()));
-        keep("later.minutes", Value::Integer(minutes));
-        keep("later.id", Value::Text(event.id.clone()));
-        keep("later.source", Value::Text(event.source.clone()));
-        keep("later.node", Value::Text(event.node.clone()));
-        keep("later.place", Value::Text(event.place.clone()));
-        let key = format!("later/{}/{minutes}", event.id);
-        let order = TimerOrder { key, at: now + minutes * MINUTE, details };
-        effect(Act::SetTimer(order), because("T", "稍后执行", "to be done a little later"))
-    });
-    timers.collect()
+/// What a timer keeps of its row and its occasion; no field of an event may pass for it.
+const KEPT: &str = "later.";
+const CELL: &str = "later.row.";
+
+/// A timer for a row that applies and takes effect some minutes later. It keeps the row as it stood when the event came.
+///
+/// Ids of events are unique for one source only, and several rows of a table may wait for one event: the key names all of
+/// them. A source has no spaces.
+pub(crate) fn later(scene: &Scene, table: &str, place: usize, row: &Row, minutes: i64) -> Effect {
+    let event = scene.event;
+    let own = event.attributes.iter().filter(|field| !field.key.starts_with(KEPT));
+    let mut details: Vec<Attribute> = own.cloned().collect();
+    let mut keep = |key: &str, value: &str| {
+        details.push(Attribute { key: key.into(), value: Value::Text(value.into()) });
+    };
+    keep("later.id", &event.id);
+    keep("later.source", &event.source);
+    keep("later.event", &event.kind);
+    keep("later.node", &event.node);
+    keep("later.place", &event.place);
+    keep("later.at", scene.place);
+    if let Some(level) = scene.level {
+        keep("later.level", level.name());
+    }
+    let cells = row.cells.iter();
+    details.extend(cells.map(|cell| Attribute { key: format!("{CELL}{}", cell.key), value: cell.value.clone() }));
+    let key = format!("later/{table}/{place}/{} {}", event.source, event.id);
+    let order = TimerOrder { key, at: scene.now + minutes * MINUTE, details };
+    effect(Act::SetTimer(order), because("T", "稍后执行", "to be done a little later"))
 }
 
 /// The timer that looks at an incident again while it lasts.
@@ -41,17 +49,21 @@ pub(crate) fn look_again(now: i64, hours: i64) -> Act {
     Act::SetTimer(TimerOrder { key: REASSESS.into(), at: now + hours * HOUR, details })
 }
 
-/// A timer of this policy fell due.
-pub(crate) fn due(question: &Question, timer: &DueTimer, incident: &Incident) -> Vec<Effect> {
+/// A timer of this policy fell due. A row that waited is done as it was put off: its conditions held when the event came.
+pub(crate) fn due(question: &Question, timer: &DueTimer, incident: Option<&Incident>) -> Vec<Effect> {
     if timer.key == REASSESS {
-        return still_going(question.now, timer, incident);
+        return incident.map(|incident| still_going(question.now, timer, incident)).unwrap_or_default();
     }
     let text = |key: &str| timer.details.text(key).unwrap_or_default().to_string();
-    let (table, kind, minutes) = (text("later.table"), text("later.kind"), timer.details.integer("later.minutes"));
+    let cell = |kept: &Attribute| {
+        let key = kept.key.strip_prefix(CELL)?.into();
+        Some(Attribute { key, value: kept.value.clone() })
+    };
+    let row = Row { cells: timer.details.iter().filter_map(cell).collect() };
     let event = Event {
         id: text("later.id"),
         source: text("later.source"),
-        kind: "gov.muster.signal.reported".into(),
+        kind: text("later.event"),
         subject: None,
         occurred: question.now,
         recorded: question.now,
@@ -59,12 +71,11 @@ pub(crate) fn due(question: &Question, timer: &DueTimer, incident: &Incident) ->
         place: text("later.place"),
         incident: None,
         exercise: false,
-        attributes: timer.details.clone(),
+        attributes: timer.details.iter().filter(|field| !field.key.starts_with(KEPT)).cloned().collect(),
     };
-    let rows = settings::rows(&table, &[("kind", &kind)]);
-    let rows: Vec<Row> = rows.into_iter().filter(|row| row.integer("after_minutes") == minutes).collect();
-    let scene = Scene { now: question.now, event: &event, place: &event.node, incident: Some(incident), level: None };
-    rows.iter().filter_map(|row| Some(effect(scene.act(row)?, text::because_of(row, &event)))).collect()
+    let level = timer.details.text("later.level").and_then(Level::parse);
+    let place = text("later.at");
+    Scene { now: question.now, event: &event, place: &place, incident, level }.done(&row).into_iter().collect()
 }
 
 /// The hazard lasts: people are told how long it may go on, and someone looks again later.

@@ -30,7 +30,8 @@ impl Workflow for Steps {
         }
     }
 
-    /// The state is a step's name: it can be carried over to any version that still has the step.
+    /// The state is a step's name and when it is due: it can be carried over to any version that still has the step. One
+    /// that holds no due time yet gets it at the next input.
     fn migrate(process: Process) -> Result<Vec<Attribute>, Because> {
         let steps = settings::rows("step", &[("process", &process.kind)]);
         let name = process.state.text("step").unwrap_or_default();
@@ -76,7 +77,7 @@ fn enter(question: &Question, steps: &[Row], place: usize) -> Outcome {
             because: because("W", "各步骤均已完成", "every step is done"),
         };
     };
-    let due = question.now + row.integer("within_hours").unwrap_or(24) * HOUR;
+    let due = from_now(question, row);
     let why = because(
         "W",
         row.text("zh").unwrap_or(settings::cell(row, "step")).to_string(),
@@ -94,7 +95,7 @@ fn enter(question: &Question, steps: &[Row], place: usize) -> Outcome {
         details: Vec::new(),
     };
     Outcome {
-        state: vec![attribute("step", settings::cell(row, "step"))],
+        state: state(row, due),
         effects: vec![effect(Act::OpenTask(task), why.clone())],
         waits: waits(row, due),
         finished: false,
@@ -102,10 +103,14 @@ fn enter(question: &Question, steps: &[Row], place: usize) -> Outcome {
     }
 }
 
+/// Whatever else happens in the incident, the step stays due when it was.
 fn stay(question: &Question, row: &Row) -> Outcome {
-    let due = question.now + row.integer("within_hours").unwrap_or(24) * HOUR;
+    let due = match question.process.state.value("due") {
+        Some(Value::Instant(due)) => *due,
+        _ => from_now(question, row),
+    };
     Outcome {
-        state: question.process.state.clone(),
+        state: state(row, due),
         effects: Vec::new(),
         waits: waits(row, due),
         finished: false,
@@ -119,9 +124,9 @@ fn overdue(question: &Question, row: &Row) -> Outcome {
     let why = because("W", format!("步骤「{name}」逾期"), format!("the step `{name}` is late"));
     let notice = Notice { to: vec![Party::DutyAbove(Tier::City)], sentences: why.sentences.clone() };
     let mut effects = vec![effect(Act::Notify(notice), why.clone())];
-    let due = question.now + row.integer("within_hours").unwrap_or(24) * HOUR;
+    let due = from_now(question, row);
     effects.extend(row.text("compensate").map(|kind| compensation(question, kind, due, &why)));
-    Outcome { state: question.process.state.clone(), effects, waits: waits(row, due), finished: false, because: why }
+    Outcome { state: state(row, due), effects, waits: waits(row, due), finished: false, because: why }
 }
 
 fn compensation(question: &Question, kind: &str, due: i64, why: &Because) -> Effect {
@@ -138,6 +143,15 @@ fn compensation(question: &Question, kind: &str, due: i64, why: &Because) -> Eff
         details: Vec::new(),
     };
     effect(Act::OpenTask(task), why.clone())
+}
+
+fn from_now(question: &Question, row: &Row) -> i64 {
+    question.now + row.integer("within_hours").unwrap_or(24) * HOUR
+}
+
+fn state(row: &Row, due: i64) -> Vec<Attribute> {
+    let due = Attribute { key: "due".into(), value: Value::Instant(due) };
+    vec![attribute("step", settings::cell(row, "step")), due]
 }
 
 fn waits(row: &Row, due: i64) -> Vec<Wait> {
@@ -160,4 +174,77 @@ fn party(question: &Question, row: &Row) -> Party {
 
 fn attribute(key: &str, text: &str) -> Attribute {
     Attribute { key: key.into(), value: Value::Text(text.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_sdk::testing::Harness;
+
+    fn settings() -> Harness {
+        let text = |text: &str| Value::Text(text.into());
+        Harness::new().add_node("d", Tier::District, None).row(
+            "step",
+            &[
+                ("process", text("resettlement")),
+                ("step", text("register")),
+                ("task", text("register_evacuees")),
+                ("within_hours", Value::Integer(4)),
+                ("compensate", text("search")),
+            ],
+        )
+    }
+
+    /// The answer to an input at an instant, from a state.
+    fn step(now: i64, state: Vec<Attribute>, input: Input) -> Outcome {
+        let process = Process { id: "p".into(), kind: "resettlement".into(), version: String::new(), state };
+        settings().run(|| Steps::step(Question { now, process, input, incident: None })).0
+    }
+
+    fn other_work() -> Input {
+        Input::Event(muster_sdk::Event {
+            id: "1".into(),
+            source: "urn:s".into(),
+            kind: "gov.muster.task.updated".into(),
+            subject: None,
+            occurred: 0,
+            recorded: 0,
+            node: "d".into(),
+            place: "d".into(),
+            incident: None,
+            exercise: false,
+            attributes: vec![attribute("task", "something else"), attribute("state", "done")],
+        })
+    }
+
+    fn due(outcome: &Outcome) -> i64 {
+        let times = outcome.waits.iter().filter_map(|wait| match wait {
+            Wait::Until(wait) => Some(wait.at),
+            Wait::EventOf(_) => None,
+        });
+        times.min().expect("a step has a due time")
+    }
+
+    #[test]
+    fn other_work_of_the_incident_does_not_move_the_due_time_of_a_step() {
+        let mut outcome = step(0, Vec::new(), Input::Start);
+        assert_eq!(due(&outcome), 4 * HOUR);
+        for hour in 1..=3 {
+            outcome = step(hour * HOUR, outcome.state, other_work());
+            assert_eq!(due(&outcome), 4 * HOUR, "after {hour} h");
+        }
+        let late = step(4 * HOUR, outcome.state, Input::Timer("register".into()));
+        assert!(late.effects.iter().any(|effect| matches!(&effect.act, Act::Notify(_))));
+        assert_eq!(due(&late), 8 * HOUR, "it is said again");
+        let stays = step(5 * HOUR, late.state, other_work());
+        assert_eq!(due(&stays), 8 * HOUR);
+    }
+
+    #[test]
+    fn a_state_without_a_due_time_gets_one_and_keeps_it() {
+        let old = vec![attribute("step", "register")];
+        let first = step(HOUR, old, other_work());
+        assert_eq!(due(&first), 5 * HOUR);
+        assert_eq!(due(&step(2 * HOUR, first.state, other_work())), 5 * HOUR);
+    }
 }

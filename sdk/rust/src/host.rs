@@ -180,10 +180,13 @@ pub mod memory {
         }
     }
 
-    /// Sets a value; it takes effect with the decision.
+    /// Sets a value; it takes effect with the decision. `Unknown` removes the key.
     pub fn set(key: &str, value: &Value) {
         answered!(import::set(key, value), |harness| {
-            harness.memory.insert(key.to_string(), value.clone());
+            match value {
+                Value::Unknown => harness.memory.remove(key),
+                value => harness.memory.insert(key.to_string(), value.clone()),
+            };
         });
     }
 }
@@ -263,7 +266,8 @@ pub mod facts {
     /// Warnings in force for a node or above it, newest first.
     pub fn warnings(node: &str, hazard: Option<&str>) -> Vec<Warning> {
         answered!(import::warnings(node, hazard), |harness| {
-            let fits = |row: &&Warning| row.node == node && hazard.is_none_or(|hazard| row.hazard == hazard);
+            let bears = |row: &Warning| harness.ancestors(node).any(|above| above.code == row.node) || row.node == node;
+            let fits = |row: &&Warning| bears(row) && hazard.is_none_or(|hazard| row.hazard == hazard);
             harness.warnings.iter().filter(fits).cloned().collect()
         })
     }

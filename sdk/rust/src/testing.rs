@@ -36,7 +36,7 @@ pub struct Harness {
     pub(crate) tasks: Vec<TaskRecord>,
     pub(crate) requests: Vec<ResourceRequest>,
     pub(crate) offers: Vec<ResourceOffer>,
-    spends: Vec<(String, SpendRequest)>,
+    spends: Vec<(String, SpendRequest, i64)>,
     pub(crate) logged: Vec<String>,
 }
 
@@ -147,10 +147,16 @@ impl Harness {
         self
     }
 
-    /// Adds money that is held for an incident.
+    /// Adds money that is held for an incident since the epoch.
     #[must_use]
-    pub fn spend(mut self, incident: &str, request: SpendRequest) -> Self {
-        self.spends.push((incident.into(), request));
+    pub fn spend(self, incident: &str, request: SpendRequest) -> Self {
+        self.spend_at(incident, request, 0)
+    }
+
+    /// Adds money that was asked for at an instant, and is held for an incident.
+    #[must_use]
+    pub fn spend_at(mut self, incident: &str, request: SpendRequest, requested: i64) -> Self {
+        self.spends.push((incident.into(), request, requested));
         self
     }
 
@@ -194,12 +200,18 @@ impl Harness {
         self.nodes.iter().find(|node| node.code == code)
     }
 
-    fn ancestors<'a>(&'a self, code: &str) -> impl Iterator<Item = &'a Node> {
+    pub(crate) fn ancestors<'a>(&'a self, code: &str) -> impl Iterator<Item = &'a Node> {
         std::iter::successors(self.exact(code), |node| self.exact(node.parent.as_deref()?))
     }
 
+    /// The node, its nearest known ancestor by area code, else the root: the first that has nothing above it.
     pub(crate) fn node(&self, code: &str) -> Option<Node> {
-        self.exact(code).cloned()
+        let digits = code.bytes().all(|digit| digit.is_ascii_digit());
+        let areas = [12, 9, 6].into_iter().filter_map(|length| code.get(..length)).map(ToString::to_string);
+        let upper = (code.len() >= 6 && digits).then(|| [format!("{}00", &code[..4]), format!("{}0000", &code[..2])]);
+        let mut codes = areas.filter(|_| digits).chain(upper.into_iter().flatten());
+        let root = || self.nodes.iter().find(|node| node.parent.is_none());
+        self.exact(code).or_else(|| codes.find_map(|code| self.exact(&code))).or_else(root).cloned()
     }
 
     pub(crate) fn at_tier(&self, code: &str, tier: Tier) -> Option<Node> {
@@ -209,7 +221,9 @@ impl Harness {
 
     pub(crate) fn below(&self, code: &str, tier: Tier) -> Vec<String> {
         let within = |node: &&Node| node.tier == tier && self.ancestors(&node.code).any(|above| above.code == code);
-        self.nodes.iter().filter(within).map(|node| node.code.clone()).collect()
+        let mut codes: Vec<String> = self.nodes.iter().filter(within).map(|node| node.code.clone()).collect();
+        codes.sort_unstable();
+        codes
     }
 
     pub(crate) fn department(&self, code: &str, service: &str) -> Option<Party> {
@@ -246,15 +260,75 @@ impl Harness {
     pub(crate) fn spent(&self, filter: &SpendingFilter) -> Spending {
         let same =
             |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|text| Some(text) == value);
-        let selected = self.spends.iter().filter(|(incident, request)| {
+        let within = |outer: &String, node: &str| self.ancestors(node).any(|above| above.code == *outer);
+        let selected = self.spends.iter().filter(|(incident, request, requested)| {
             same(&filter.incident, Some(incident))
                 && same(&filter.node, Some(&request.node))
                 && same(&filter.category, Some(&request.category))
                 && same(&filter.vendor, request.vendor.as_deref())
+                && filter.within.as_ref().is_none_or(|outer| within(outer, &request.node))
+                && filter.since.is_none_or(|since| *requested >= since)
         });
-        selected.fold(Spending { count: 0, total: 0 }, |sum, (_, request)| Spending {
+        selected.fold(Spending { count: 0, total: 0 }, |sum, (_, request, _)| Spending {
             count: sum.count + 1,
             total: sum.total + request.amount,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{facts, memory, roster};
+
+    fn request(node: &str) -> SpendRequest {
+        SpendRequest {
+            id: "r".into(),
+            node: node.into(),
+            category: "pumps".into(),
+            vendor: None,
+            amount: 5,
+            quotes: None,
+            life_safety: false,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn what_is_set_to_unknown_is_no_longer_remembered() {
+        let ((), host) = Harness::new().run(|| {
+            memory::set("key", &Value::Flag(true));
+            assert_eq!(memory::get("key"), Some(Value::Flag(true)));
+            memory::set("key", &Value::Unknown);
+            assert_eq!(memory::get("key"), None);
+        });
+        assert_eq!(host.remembered("key"), None);
+    }
+
+    #[test]
+    fn spending_is_summed_below_a_node_and_since_an_instant() {
+        let host = Harness::new().add_node("d", Tier::District, None).add_node("s", Tier::Street, Some("d"));
+        let host = host.spend_at("i", request("s"), HOUR).spend_at("i", request("d"), 3 * HOUR);
+        host.run(|| {
+            let all =
+                SpendingFilter { incident: None, node: None, within: None, category: None, vendor: None, since: None };
+            let count = |filter: &SpendingFilter| facts::spent(filter).count;
+            assert_eq!(count(&all), 2);
+            assert_eq!(count(&SpendingFilter { within: Some("d".into()), ..all.clone() }), 2);
+            assert_eq!(count(&SpendingFilter { within: Some("s".into()), ..all.clone() }), 1);
+            assert_eq!(count(&SpendingFilter { since: Some(2 * HOUR), ..all }), 1);
+        });
+    }
+
+    #[test]
+    fn an_unknown_place_is_answered_by_the_nearest_area_above_it() {
+        let host =
+            Harness::new().add_node("960100", Tier::City, None).add_node("960102", Tier::District, Some("960100"));
+        host.run(|| {
+            let found = |code: &str| roster::find(code).map(|node| node.code);
+            assert_eq!(found("960102901002").as_deref(), Some("960102"));
+            assert_eq!(found("960103901").as_deref(), Some("960100"));
+            assert_eq!(found("").as_deref(), Some("960100"));
+        });
     }
 }
