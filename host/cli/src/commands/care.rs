@@ -93,7 +93,7 @@ pub(crate) fn doctor(data: &Path) -> anyhow::Result<ExitCode> {
                     "do not start a host on it; keep the folder as it is, and restore the last backup into a new folder",
                 )),
             });
-            findings.extend(rows.err().map(damaged_rows));
+            findings.extend(rows.err().map(|reason| damaged_rows(&reason)));
         }
     }
     let mut sound = true;
@@ -184,7 +184,7 @@ fn outbox_rows(data: &Path) -> anyhow::Result<BTreeMap<Key, Row>> {
 fn outbox(rows: anyhow::Result<BTreeMap<Key, Row>>, journal: &Journal) -> Finding {
     let rows = match rows {
         Ok(rows) => rows,
-        Err(reason) => return damaged_rows(reason),
+        Err(reason) => return damaged_rows(&reason),
     };
     let cursors = rows.iter().filter_map(|(key, row)| match (key, row) {
         (Key::Cursor(recipient, district), Row::Cursor(position)) => Some((recipient, district, position.seq)),
@@ -212,7 +212,7 @@ fn outbox(rows: anyhow::Result<BTreeMap<Key, Row>>, journal: &Journal) -> Findin
 }
 
 /// The whole folder need not go back for it: that would lose what was decided since the backup.
-fn damaged_rows(reason: anyhow::Error) -> Finding {
+fn damaged_rows(reason: &anyhow::Error) -> Finding {
     let cure = "a host with an [outbox] does not start: copy back the folder `outbox` alone from the last backup; the \
                 journal stays as it is, and what was sent since then goes out again under the same identities \
                 (只需从最近备份复制回 `outbox` 目录,日志保持不动;此后发过的消息会以相同编号重发)";

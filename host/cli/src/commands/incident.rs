@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use muster_server::language::Language;
-use muster_server::sentence::money;
+use muster_server::sentence::money_text;
 use serde_json::Value as Json;
 
 use super::query::{print, rows, text, then};
@@ -213,7 +213,7 @@ impl Speaker {
         let (minor, currency) = (row["amount_minor"].as_i64(), row["currency"].as_str());
         // A host that does not say in which currency leaves only the number as it keeps it.
         let amount = match (minor, currency) {
-            (Some(minor), Some(currency)) => money(minor, currency),
+            (Some(minor), Some(currency)) => money_text(minor, currency),
             _ => format!("amount_minor {}", text(&row["amount_minor"])),
         };
         let (verdict, waits) = (self.word(&text(&row["verdict"])), text(&row["waits_for"]));

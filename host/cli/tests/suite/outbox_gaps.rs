@@ -90,7 +90,7 @@ fn the_doctor_looks_at_what_the_outbox_keeps_and_changes_nothing() {
     let mut kept = Batches::open(&scene.data.path().join("outbox")).expect("rows");
     let key = Key::Cursor("city-platform".into(), "yunhe".into()).to_bytes();
     let row = Row::Cursor(Position { seq: 4_000, index: 0 }).to_bytes();
-    kept.apply(&[([b"r", key.as_slice()].concat(), Some(row))]).expect("kept");
+    kept.apply(&[([b"r".as_slice(), &key].concat(), Some(row))]).expect("kept");
     let (sound, said) = doctor();
     let told = "city-platform was told of yunhe up to entry 4000, but the journal ends at";
     assert!(!sound && said.contains("outbox: PROBLEM") && said.contains(told), "{said}");

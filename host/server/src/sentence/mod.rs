@@ -23,7 +23,7 @@ use muster_kernel::role::Call;
 
 use crate::language::Language;
 pub(crate) use words::decimal_text;
-pub use words::money;
+pub use words::money as money_text;
 use words::{Speaker, say};
 
 /// How much a sentence asks of its reader.
