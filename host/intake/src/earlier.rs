@@ -84,7 +84,11 @@ impl Ledger {
         let known = self.messages.entry(key).or_default();
         if !known.received {
             known.received = true;
-            known.exercise = event.exercise;
+            if known.exercise != event.exercise {
+                // What was said of it before it came was said in another world: a drill of what is real, or the reverse.
+                known.exercise = event.exercise;
+                known.superseded_by = None;
+            }
         }
         if let Some(covered) = covered_by(event).filter(|row| !known.covered.contains(row)) {
             known.covered.push(covered);
@@ -105,9 +109,15 @@ impl Ledger {
     /// A message may be named before it is received: it must not come into force any more when it comes late.
     fn supersede(&mut self, event: &Event, reference: Reference, by: &Reference) {
         let changes = matches!(find_text(&event.attributes, "cap.msgtype"), Some("Update" | "Cancel"));
+        // A Test and a message among systems are kept, and mean nothing for what is in force.
+        let counts = matches!(find_text(&event.attributes, "cap.status"), Some("Actual" | "Exercise"));
         let fresh = Known { exercise: event.exercise, ..Known::default() };
-        if changes {
-            let known = self.messages.entry((event.source.clone(), reference)).or_insert(fresh);
+        if changes && counts {
+            let known = self.messages.entry((event.source.clone(), reference)).or_insert_with(|| fresh.clone());
+            if !known.received && known.exercise && !event.exercise {
+                // Only a drill had named it so far; what is real goes first.
+                *known = fresh;
+            }
             if known.exercise == event.exercise && known.superseded_by.is_none() {
                 known.superseded_by = Some(by.clone());
             }

@@ -159,7 +159,10 @@ pub enum KeptError {
     #[error("what the outbox keeps cannot be stored: {0}; deliveries stop until it can, and nothing is lost")]
     Store(String),
     /// A row cannot be read.
-    #[error("a row of the outbox cannot be read ({reason}): {row}; restore it from a backup")]
+    #[error(
+        "a row of the outbox cannot be read ({reason}): {row}; copy back the folder `outbox` alone from the last backup, \
+         and leave everything else as it is"
+    )]
     Unreadable {
         /// The key as stored.
         row: String,

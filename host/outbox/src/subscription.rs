@@ -84,7 +84,7 @@ impl Subscription {
 }
 
 /// The end of a drill district's name.
-const EXERCISE: &str = ".exercise";
+pub(crate) const EXERCISE: &str = ".exercise";
 
 /// The message that a fact makes for a recipient; `None` when none of the subscriptions covers it. Several that do
 /// make one message, and a receipt is waited for when any of them wants it.

@@ -163,10 +163,12 @@ fn reports(state: &State, incident: &Scope) -> Json {
 }
 
 fn spending(state: &State, incident: &Scope) -> Json {
+    let currency = state.charter().map_or("", |charter| charter.currency.as_str());
     let rows = state.spends.iter().filter(|(_, row)| row.incident == *incident).map(|(id, row)| {
         json!({
             "request": id, "node": row.request.node, "category": row.request.category, "vendor": row.request.vendor,
-            "amount_minor": row.request.amount, "reserved_minor": row.reserved, "verdict": row.verdict,
+            "amount_minor": row.request.amount, "reserved_minor": row.reserved, "currency": currency,
+            "verdict": row.verdict,
             "waits_for": row.signature_by.as_ref().map(|party| who(state, party)),
             "requested": local(state, row.requested),
         })

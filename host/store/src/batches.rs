@@ -33,7 +33,10 @@ pub enum BatchesError {
         reason: io::Error,
     },
     /// A batch that was acknowledged cannot be read any more.
-    #[error("{file} is damaged at byte {offset} ({reason}); nothing was changed: restore it from a backup")]
+    #[error(
+        "{file} is damaged at byte {offset} ({reason}); nothing was changed: copy back this file alone from the last \
+         backup, and leave everything else as it is"
+    )]
     Damaged {
         /// The file.
         file: String,
@@ -76,19 +79,26 @@ impl Batches {
     /// # Errors
     /// When rows that were acknowledged cannot be read, or the disk refuses.
     pub fn open(place: &Path) -> Result<Self, BatchesError> {
-        let path = place.join(FILE);
-        let disk = |reason| disk(&path, reason);
-        folder::make(place).map_err(disk)?;
-        let rows = match std::fs::read(&path) {
-            Ok(bytes) => fold(&path, &bytes)?,
-            Err(reason) if reason.kind() == io::ErrorKind::NotFound => Rows::new(),
-            Err(reason) => return Err(disk(reason)),
-        };
+        folder::make(place).map_err(|reason| disk(&place.join(FILE), reason))?;
+        let rows = Self::read(place)?;
         let mut batches = Self { folder: place.into(), rows, file: None, length: 0, number: 0 };
         // Written anew at every start: a sync that failed before may have left bytes that can be read and are not
         // durable; and what was acknowledged before this start can never be taken for a torn tail after it.
         batches.rewrite()?;
         Ok(batches)
+    }
+
+    /// The rows in a folder, and nothing is written or made: for who only looks, also beside the process that writes.
+    ///
+    /// # Errors
+    /// When rows that were acknowledged cannot be read, or the disk refuses.
+    pub fn read(place: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, BatchesError> {
+        let path = place.join(FILE);
+        match std::fs::read(&path) {
+            Ok(bytes) => fold(&path, &bytes),
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(Rows::new()),
+            Err(reason) => Err(disk(&path, reason)),
+        }
     }
 
     /// All rows, in key order.

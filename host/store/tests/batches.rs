@@ -87,6 +87,23 @@ fn a_changed_byte_is_named_or_costs_the_last_batch_only() {
 }
 
 #[test]
+fn who_only_looks_sees_the_same_rows_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(Batches::read(&folder.path().join("none")).expect("no rows"), Rows::new());
+    assert!(!folder.path().join("none").exists(), "a look made a folder");
+    let seen = story(folder.path());
+    let file = folder.path().join("rows.log");
+    let whole = fs::read(&file).expect("read");
+    assert_eq!(Batches::read(folder.path()).expect("rows"), seen[3]);
+    // A torn tail is passed over, and stays for the start to take off; damage is named.
+    fs::write(&file, &whole[..whole.len() - 1]).expect("cut");
+    assert_eq!(Batches::read(folder.path()).expect("rows"), seen[2]);
+    assert_eq!(fs::read(&file).expect("read"), whole[..whole.len() - 1]);
+    fs::write(&file, &whole[1..]).expect("damaged");
+    assert!(matches!(Batches::read(folder.path()), Err(BatchesError::Damaged { .. })));
+}
+
+#[test]
 fn a_new_start_makes_the_last_batch_one_that_cannot_be_torn_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let seen = story(folder.path());

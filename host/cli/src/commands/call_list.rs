@@ -14,6 +14,7 @@ use muster_kernel::{Digest, Instant, Milliseconds, State, roster};
 use muster_runtime::verify::{Progress, Verifier};
 use muster_runtime::{Clock, RealClock, folder};
 use muster_sandbox::{Engine, Limits, PolicySet};
+use muster_server::sentence::money_text;
 
 pub(crate) fn run(district: &Path, data: Option<&Path>) -> anyhow::Result<ExitCode> {
     let charter = folder::read(district)?.charter;
@@ -79,9 +80,8 @@ fn written(state: &State, charter: &Charter, now: Instant, note: Option<&str>) -
     }
     line("\n## 谁可自行决定多少 / who may spend what alone".into());
     for (tier, ceiling) in &charter.spending {
-        let yuan = |minor: i64| format!("{}.{:02}", minor / 100, minor % 100);
-        let (item, incident) = (yuan(ceiling.item), yuan(ceiling.incident));
-        line(format!("- {tier}: 单项 / item {item} {0}, 单次事件 / incident {incident} {0}", charter.currency));
+        let [item, incident] = [ceiling.item, ceiling.incident].map(|minor| money_text(minor, &charter.currency));
+        line(format!("- {tier}: 单项 / item {item}, 单次事件 / incident {incident}"));
     }
     line("- 生命安全撤离:任何一级均可立即决定 / evacuation for life safety: every tier, at once".into());
     line("\n## 尚未应答的呼叫 / calls that nobody has answered".into());

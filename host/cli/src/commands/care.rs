@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use muster_kernel::DistrictId;
 use muster_kernel::record::{Cause, Entry};
+use muster_outbox::{Key, Row, read_row};
 use muster_runtime::verify::{Progress, Verifier};
-use muster_store::{Journal, Rows as _, Vault, View, backup, checkpoint};
+use muster_store::{Batches, Error, Journal, Rows as _, Vault, View, backup, checkpoint};
 
 pub(crate) fn backup(data: &Path, to: &Path) -> anyhow::Result<ExitCode> {
     ensure!(data.join("journal").is_dir(), "{} holds no journal; give the data folder of a host", data.display());
@@ -63,27 +64,37 @@ struct Finding {
 pub(crate) fn doctor(data: &Path) -> anyhow::Result<ExitCode> {
     ensure!(data.is_dir(), "{} is no folder", data.display());
     let lock = muster_store::lock(data);
-    let running = lock.is_err();
-    let mut findings = vec![Finding {
-        part: "host",
-        state: Ok(if running { "one is running on this folder".into() } else { "none is running".into() }),
-    }];
+    let host = match &lock {
+        Ok(_) => Ok("none is running".into()),
+        Err(Error::Locked { .. }) => Ok("one is running on this folder".into()),
+        Err(reason) => Err((
+            format!("whether one is running cannot be told, so the view is not looked at: {reason}"),
+            "ask as the user that the host runs as; the folder and all in it must be that user's",
+        )),
+    };
+    let mut findings = vec![Finding { part: "host", state: host }];
+    // Before the journal: beside a running host the rows would otherwise stand beyond what was read of it.
+    let rows = outbox_rows(data);
     match Verifier::open(data) {
         Ok(verifier) => {
             findings.push(journal(verifier.journal()));
             findings.push(checkpoints(data, verifier.journal()));
             findings.push(vault(data, verifier.journal()));
-            if !running {
+            findings.push(outbox(rows, verifier.journal()));
+            if lock.is_ok() {
                 findings.push(view(data, verifier.journal()));
             }
         }
-        Err(reason) => findings.push(Finding {
-            part: "journal",
-            state: Err((
-                format!("{reason:#}"),
-                "do not start a host on it; keep the folder as it is, and restore the last backup into a new folder",
-            )),
-        }),
+        Err(reason) => {
+            findings.push(Finding {
+                part: "journal",
+                state: Err((
+                    format!("{reason:#}"),
+                    "do not start a host on it; keep the folder as it is, and restore the last backup into a new folder",
+                )),
+            });
+            findings.extend(rows.err().map(|reason| damaged_rows(&reason)));
+        }
     }
     let mut sound = true;
     for Finding { part, state } in findings {
@@ -158,6 +169,54 @@ fn vault(data: &Path, journal: &Journal) -> Finding {
         Err(reason) => Err((format!("{reason:#}"), "restore `vault` from a backup")),
     };
     Finding { part: "vault", state }
+}
+
+/// Before the key of each row of the outbox; beside them stand the signals that are owed to districts.
+const OUTBOX_ROW: u8 = b'r';
+
+/// What the outbox keeps, and nothing is written: a host that starts refuses exactly what cannot be read here.
+fn outbox_rows(data: &Path) -> anyhow::Result<BTreeMap<Key, Row>> {
+    let rows = Batches::read(&data.join(backup::OUTBOX))?;
+    let rows = rows.iter().filter_map(|(key, row)| Some((key.strip_prefix(&[OUTBOX_ROW])?, row)));
+    rows.map(|(key, row)| Ok(read_row(key, row)?)).collect()
+}
+
+fn outbox(rows: anyhow::Result<BTreeMap<Key, Row>>, journal: &Journal) -> Finding {
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(reason) => return damaged_rows(&reason),
+    };
+    let cursors = rows.iter().filter_map(|(key, row)| match (key, row) {
+        (Key::Cursor(recipient, district), Row::Cursor(position)) => Some((recipient, district, position.seq)),
+        _ => None,
+    });
+    // What comes in the place of lost entries would pass as told.
+    let ahead = cursors.filter_map(|(recipient, district, told)| {
+        let head = journal.head(district.as_str()).seq;
+        (told > head)
+            .then(|| format!("{recipient} was told of {district} up to entry {told}, but the journal ends at {head}"))
+    });
+    let ahead: Vec<String> = ahead.collect();
+    let recipients = rows.keys().filter(|key| matches!(key, Key::Registered(_))).count();
+    let state = if ahead.is_empty() {
+        Ok(format!("the rows of {recipients} recipients can be read, and none stands beyond the journal"))
+    } else {
+        Err((
+            ahead.join("; "),
+            "the journal lost its end, and a host with an [outbox] does not start: restore the journal's end from a \
+             backup; if none has it, move the folder `outbox` away: every recipient then begins with the next entry \
+             (日志缺失末段:请从备份恢复日志末段;若无此备份,将 `outbox` 目录移走,各接收方从下一条开始)",
+        ))
+    };
+    Finding { part: "outbox", state }
+}
+
+/// The whole folder need not go back for it: that would lose what was decided since the backup.
+fn damaged_rows(reason: &anyhow::Error) -> Finding {
+    let cure = "a host with an [outbox] does not start: copy back the folder `outbox` alone from the last backup; the \
+                journal stays as it is, and what was sent since then goes out again under the same identities \
+                (只需从最近备份复制回 `outbox` 目录,日志保持不动;此后发过的消息会以相同编号重发)";
+    Finding { part: "outbox", state: Err((format!("{reason:#}"), cure)) }
 }
 
 fn view(data: &Path, journal: &Journal) -> Finding {

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use muster_server::language::Language;
+use muster_server::sentence::money_text;
 use serde_json::Value as Json;
 
 use super::query::{print, rows, text, then};
@@ -208,8 +209,13 @@ impl Speaker {
     }
 
     fn spending(self, row: &Json) -> String {
-        let (request, category, node, amount) =
-            (text(&row["request"]), text(&row["category"]), text(&row["node"]), text(&row["amount_minor"]));
+        let (request, category, node) = (text(&row["request"]), text(&row["category"]), text(&row["node"]));
+        let (minor, currency) = (row["amount_minor"].as_i64(), row["currency"].as_str());
+        // A host that does not say in which currency leaves only the number as it keeps it.
+        let amount = match (minor, currency) {
+            (Some(minor), Some(currency)) => money_text(minor, currency),
+            _ => format!("amount_minor {}", text(&row["amount_minor"])),
+        };
         let (verdict, waits) = (self.word(&text(&row["verdict"])), text(&row["waits_for"]));
         let waits = match (row["waits_for"].is_null(), self.0) {
             (true, _) => String::new(),
@@ -217,8 +223,8 @@ impl Speaker {
             (false, Language::English) => format!(" (waits for {waits})"),
         };
         match self.0 {
-            Language::Chinese => format!("{request} {category},{node} 申请 {amount} 分:{verdict}{waits}"),
-            Language::English => format!("{request} {category} by {node}: {amount} fen, {verdict}{waits}"),
+            Language::Chinese => format!("{request} {category},{node} 申请 {amount}:{verdict}{waits}"),
+            Language::English => format!("{request} {category} by {node}: {amount}, {verdict}{waits}"),
         }
     }
 

@@ -11,15 +11,18 @@ use serde_json::{Value as Json, json};
 use crate::arguments::{Actor, Outbox, Output};
 use crate::client::Client;
 
-/// The settings in a file: its table `[outbox]`, as in `muster.toml`, or the file as a whole.
+/// The settings in a file: its table `[outbox]`, as in `muster.toml`, or the file as a whole. Files of secrets are
+/// relative to its folder.
 pub(crate) fn settings(file: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let mut table: toml::Table = text.parse().with_context(|| file.display().to_string())?;
-    let settings = match table.remove("outbox") {
+    let settings: Result<Settings, _> = match table.remove("outbox") {
         Some(outbox) => outbox.try_into(),
         None => table.try_into(),
     };
-    settings.with_context(|| format!("{}: the settings of the outbox", file.display()))
+    let mut settings = settings.with_context(|| format!("{}: the settings of the outbox", file.display()))?;
+    settings.rebase(file.parent().unwrap_or(Path::new("")));
+    Ok(settings)
 }
 
 pub(crate) fn run(client: &Client, outbox: &Outbox, output: Output) -> anyhow::Result<ExitCode> {

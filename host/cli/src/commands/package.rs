@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use muster_kernel::DistrictId;
 use muster_runtime::{Clock as _, RealClock};
 use muster_sandbox::{Engine, Limits};
 use muster_server::language::Language;
@@ -43,12 +44,23 @@ pub(crate) fn check(wanted: &Check) -> anyhow::Result<ExitCode> {
     let serve = Serve { config: Some(wanted.what.clone()), ..Serve::default() };
     let configuration = Configuration::of(&serve, |name| std::env::var(name).ok())?;
     super::serve::check_named(&configuration)?;
-    let (mut fine, mut districts) = (true, Vec::new());
+    let (mut fine, mut charters) = (true, Vec::new());
     for folder in &configuration.districts {
         fine &= check_district(folder, wanted.lang)? != Checked::Faulty;
-        districts.push(muster_runtime::folder::read(folder)?.charter.district);
+        charters.push(muster_runtime::folder::read(folder)?.charter);
     }
+    let districts: Vec<DistrictId> = charters.iter().map(|charter| charter.district.clone()).collect();
     configuration.check_intake(Some(&districts))?;
+    let unheard = super::serve::unheard(&configuration, &charters)?;
+    for found in &unheard {
+        match super::language(wanted.lang) {
+            Language::Chinese => say!("{}: {}", found.code, found.chinese),
+            Language::English => say!("{}: {}", found.code, found.english),
+        }
+    }
+    if !unheard.is_empty() {
+        say!("[outbox]: {} to look at", unheard.len());
+    }
     let access = &configuration.settings.access;
     if access.development || access.insecure {
         fine = false;

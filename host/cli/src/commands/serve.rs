@@ -9,6 +9,9 @@ use anyhow::{Context, bail};
 use muster_access::listen::Listening;
 use muster_access::tls::{Refresh, TlsKeeper};
 use muster_access::{System, Words};
+use muster_kernel::DistrictId;
+use muster_kernel::charter::Charter;
+use muster_outbox::settings::Unheard;
 use muster_outbox::{Channels, SystemSecrets};
 use muster_runtime::{Clock as _, Host, HostOptions, RealClock};
 use muster_server::delivery::Deliveries;
@@ -56,6 +59,9 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
     options.journal.segment_bytes = configuration.segment_mebibytes << 20;
     options.journal.low_space_bytes = configuration.low_space_mebibytes << 20;
     let outbox = configuration.outbox.clone();
+    if outbox.is_some() {
+        tell_unheard(&configuration, &charters(&configuration)?)?;
+    }
     let passwords = configuration.broker_passwords(&System)?;
     let host = Arc::new(Host::open(options)?);
     let deliveries = match outbox {
@@ -92,11 +98,30 @@ pub(crate) fn run(serve: &Serve) -> anyhow::Result<ExitCode> {
 /// Reads all that a start would read, and ends.
 fn rehearse(configuration: &Configuration) -> anyhow::Result<ExitCode> {
     check_named(configuration)?;
-    let read = |folder: &std::path::PathBuf| Ok(muster_runtime::folder::read(folder)?.charter.district);
-    let districts = configuration.districts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let charters = charters(configuration)?;
+    let districts: Vec<DistrictId> = charters.iter().map(|charter| charter.district.clone()).collect();
     configuration.check_intake(Some(&districts))?;
+    tell_unheard(configuration, &charters)?;
     println!("the settings and {} districts can be read; nothing was opened", configuration.districts.len());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The charters as their folders say.
+fn charters(configuration: &Configuration) -> anyhow::Result<Vec<Charter>> {
+    configuration.districts.iter().map(|folder| Ok(muster_runtime::folder::read(folder)?.charter)).collect()
+}
+
+/// What the outbox's subscriptions name and no charter has. A district that is not served is a fault.
+pub(crate) fn unheard(configuration: &Configuration, charters: &[Charter]) -> anyhow::Result<Vec<Unheard>> {
+    let Some(outbox) = &configuration.outbox else { return Ok(Vec::new()) };
+    outbox.clone().check().and_then(|plan| plan.unheard(charters)).context("[outbox]")
+}
+
+fn tell_unheard(configuration: &Configuration, charters: &[Charter]) -> anyhow::Result<()> {
+    for found in unheard(configuration, charters)? {
+        loudly(&Words::new(found.chinese, found.english));
+    }
+    Ok(())
 }
 
 /// In both languages, where nobody can miss it.

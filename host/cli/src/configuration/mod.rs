@@ -251,6 +251,9 @@ fn read(path: &Path) -> anyhow::Result<(String, File)> {
     if let Some(SecretReference::File(token)) = file.traces.as_mut().and_then(|traces| traces.token.as_mut()) {
         rebase(token);
     }
+    if let Some(outbox) = &mut file.outbox {
+        outbox.rebase(folder);
+    }
     for broker in file.mqtt.values_mut() {
         if let Some(PasswordPlace::File(password)) = &mut broker.password {
             rebase(password);

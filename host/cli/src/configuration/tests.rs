@@ -80,6 +80,68 @@ fn the_samples_sources_and_brokers_are_valid_once_the_marks_are_taken_off() {
     assert!(password.starts_with("Some(File(\"/") && password.ends_with("/mqtt.password\"))"), "{password}");
 }
 
+/// Recipients with a secret in every place that takes one.
+const SECRETS: &str = r#"
+[[outbox.recipient]]
+name = "duty-desk"
+language = "zh"
+[[outbox.recipient.channel]]
+name = "hook"
+webhook = { url = "https://example.org/hook", secrets = ["file:hook.secret", "file:/run/old.secret", "env:HOOK"] }
+[[outbox.recipient.channel]]
+name = "mail"
+mail = { host = "h", port = 465, encryption = "tls", from = "a@b", to = ["c@d"], user = "u", password = "file:mail" }
+[[outbox.recipient.channel]]
+name = "dingtalk"
+dingtalk = { token = "file:ding.token", secret = "file:ding.secret" }
+[[outbox.recipient.channel]]
+name = "wecom"
+wecom = { token = "file:sub/wecom" }
+[[outbox.recipient.channel]]
+name = "feishu"
+feishu = { token = "env:FEISHU", secret = "file:feishu" }
+[[outbox.subscription]]
+recipient = "duty-desk"
+facts = ["*"]
+"#;
+
+#[test]
+fn secrets_of_the_outbox_lie_beside_the_file_that_names_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (settings, alone) = (folder.path().join(FILE), folder.path().join("alone/outbox.toml"));
+    std::fs::create_dir(folder.path().join("alone")).expect("made");
+    std::fs::write(&settings, format!("{LEAST}{SECRETS}")).expect("written");
+    std::fs::write(&alone, SECRETS).expect("written");
+    let at = |flag: Option<PathBuf>, folder: &Path| {
+        let flags = Serve { config: Some(settings.clone()), outbox: flag, ..serve() };
+        let read = Configuration::of(&flags, nothing).expect("valid").outbox.expect("an outbox");
+        let channels = &read.recipient[0].channel;
+        let hook = channels[0].webhook.as_ref().expect("a webhook");
+        let mail = channels[1].mail.as_ref().expect("a mail").password.clone();
+        let bots = [&channels[2].dingtalk, &channels[3].wecom, &channels[4].feishu].into_iter().flatten();
+        let bots = bots.flat_map(|bot| [Some(bot.token.clone()), bot.secret.clone()]).flatten();
+        let found: Vec<String> = hook.secrets.iter().cloned().chain(mail).chain(bots).collect();
+        let names = [
+            "file:hook.secret",
+            "file:/run/old.secret",
+            "env:HOOK",
+            "file:mail",
+            "file:ding.token",
+            "file:ding.secret",
+            "file:sub/wecom",
+            "env:FEISHU",
+            "file:feishu",
+        ];
+        let expected = names.map(|name| match name.strip_prefix("file:") {
+            Some(path) if !path.starts_with('/') => format!("file:{}/{path}", folder.display()),
+            _ => name.to_owned(),
+        });
+        assert_eq!(found, expected);
+    };
+    at(None, folder.path());
+    at(Some(alone.clone()), &folder.path().join("alone"));
+}
+
 #[test]
 fn what_is_wrong_is_named_with_file_line_and_field() {
     let wrong = [

@@ -12,6 +12,7 @@ mod intake;
 mod metrics;
 mod openapi;
 mod outbox;
+mod outbox_gaps;
 mod policies;
 mod registers;
 mod scenarios;

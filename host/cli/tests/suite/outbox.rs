@@ -13,7 +13,7 @@ use crate::support::{self, Server, muster, signal, warning};
 use serde_json::{Value as Json, json};
 
 /// Waits until something holds; gives up when it clearly will not.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_mins(2), "never happened: {what}");
@@ -22,15 +22,15 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A host with an example city and one recipient that is told by webhook.
-struct Scene {
-    examples: tempfile::TempDir,
-    data: tempfile::TempDir,
-    receiver: Receiver,
-    settings: PathBuf,
+pub(crate) struct Scene {
+    pub(crate) examples: tempfile::TempDir,
+    pub(crate) data: tempfile::TempDir,
+    pub(crate) receiver: Receiver,
+    pub(crate) settings: PathBuf,
 }
 
 impl Scene {
-    fn new(limits: &str, subscription: &str) -> Self {
+    pub(crate) fn new(limits: &str, subscription: &str) -> Self {
         let examples = support::examples();
         let data = tempfile::tempdir().expect("a folder");
         let receiver = Receiver::start();
@@ -52,7 +52,7 @@ impl Scene {
         Self { examples, data, receiver, settings }
     }
 
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         let settings = self.settings.display().to_string();
         let city = self.examples.path().join("yunhe");
         Server::start_with(self.data.path(), &[city], &["--outbox", &settings])
@@ -66,7 +66,7 @@ impl Scene {
     }
 }
 
-fn send(server: &Server, events: &[Json]) {
+pub(crate) fn send(server: &Server, events: &[Json]) {
     for event in events {
         let (status, answer) = server.send("yunhe", event);
         assert_eq!(status, 200, "{answer}");

@@ -285,3 +285,59 @@ fn a_drill_takes_back_nothing_real() {
     let refused = common::read("weather", drill.as_bytes(), NOW, &ledger).expect_err("a drill");
     assert_eq!(refused.reason.code(), "unknown-references");
 }
+
+/// Takes an Alert, Update or Cancel of a status, and tells in brief what it means.
+fn said(ledger: &mut Ledger, status: &str, message: &str) -> String {
+    let message = message.replace("Actual", status);
+    briefs(&take(ledger, "weather", message.as_bytes(), NOW), &["reason", "msgtype", "supersedes.0"])
+}
+
+#[test]
+fn a_test_takes_back_nothing_real_and_does_not_stand_before_who_may() {
+    for status in ["Test", "System"] {
+        let mut ledger = Ledger::default();
+        take(&mut ledger, "weather", message(1, "Alert", &[], &["990102"], "").as_bytes(), NOW);
+        let test = said(&mut ledger, status, &message(2, "Cancel", &[1], &[], ""));
+        assert!(test.ends_with(&format!("reason=status-{status}")), "{test}");
+        // The real Cancel finds the warning as it was.
+        let cancel = said(&mut ledger, "Actual", &message(3, "Cancel", &[1], &[], ""));
+        assert_eq!(
+            cancel,
+            "warning.received at 990102 cap:99,m3,2021-07-19T13:03:00.000Z/rainstorm/990102 reason=cancelled \
+             msgtype=cancel supersedes.0=cap:99,m1,2021-07-19T13:01:00.000Z/rainstorm/990102"
+        );
+        // And what a test has named before it came comes into force all the same.
+        let mut ledger = Ledger::default();
+        said(&mut ledger, status, &message(2, "Update", &[1], &["990102"], ""));
+        let late = said(&mut ledger, "Actual", &message(1, "Alert", &[], &["990102"], ""));
+        assert_eq!(
+            late, "warning.received at 990102 cap:99,m1,2021-07-19T13:01:00.000Z/rainstorm/990102 msgtype=alert",
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn a_drill_that_names_what_has_not_come_does_not_keep_it_from_force() {
+    let mut ledger = Ledger::default();
+    said(&mut ledger, "Exercise", &message(2, "Update", &[1], &["990102"], ""));
+    let alert = message(1, "Alert", &[], &["990102"], "");
+    let real = "warning.received at 990102 cap:99,m1,2021-07-19T13:01:00.000Z/rainstorm/990102 msgtype=alert";
+    assert_eq!(said(&mut ledger.clone(), "Actual", &alert), real);
+    // The ledger itself forgets what the drill said, so that a real Cancel takes it back.
+    said(&mut ledger, "Actual", &alert);
+    let cancel = said(&mut ledger, "Actual", &message(3, "Cancel", &[1], &[], ""));
+    assert!(cancel.contains("reason=cancelled"), "{cancel}");
+    // A real Update that follows a drill's counts, whoever named the message first.
+    for order in [["Exercise", "Actual"], ["Actual", "Exercise"]] {
+        let mut ledger = Ledger::default();
+        for (number, status) in (2..).zip(order) {
+            said(&mut ledger, status, &message(number, "Update", &[1], &["990102"], ""));
+        }
+        let late = said(&mut ledger, "Actual", &alert);
+        assert_eq!(
+            late, "warning.lapsed at the root cap:99,m1,2021-07-19T13:01:00.000Z reason=superseded-before",
+            "{order:?}"
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! What stands in the file, field by field. Unknown fields are refused; nothing is checked beyond that here.
 
+use std::path::Path;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -33,6 +35,26 @@ pub struct Settings {
     pub recipient: Vec<RecipientSettings>,
     /// Who hears of what.
     pub subscription: Vec<SubscriptionSettings>,
+}
+
+impl Settings {
+    /// Takes the files of secrets as relative to a folder: that of the file in which the settings stand.
+    pub fn rebase(&mut self, folder: &Path) {
+        for channel in self.recipient.iter_mut().flat_map(|recipient| &mut recipient.channel) {
+            // Every way in full: a new reference to a secret must not be forgotten here.
+            let ChannelSettings { name: _, receipt_within_seconds: _, webhook, mail, dingtalk, wecom, feishu } =
+                channel;
+            let hooks = webhook.iter_mut().flat_map(|webhook| &mut webhook.secrets);
+            let passwords = mail.iter_mut().filter_map(|mail| mail.password.as_mut());
+            let bots = [dingtalk, wecom, feishu].into_iter().flatten();
+            let bots = bots.flat_map(|bot| [Some(&mut bot.token), bot.secret.as_mut()]).flatten();
+            for reference in hooks.chain(passwords).chain(bots) {
+                if let Some(path) = reference.strip_prefix("file:") {
+                    *reference = format!("file:{}", folder.join(path).display());
+                }
+            }
+        }
+    }
 }
 
 macro_rules! numbers {

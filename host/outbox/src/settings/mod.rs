@@ -3,6 +3,7 @@
 
 mod check;
 mod file;
+mod unheard;
 
 use muster_kernel::Milliseconds;
 
@@ -12,6 +13,7 @@ pub use file::{
     BotSettings, ChannelSettings, Encryption, LimitSettings, MailSettings, RateSettings, RecipientSettings, Settings,
     SubscriptionSettings, TemplateSettings, TimeoutSettings, WebhookSettings,
 };
+pub use unheard::Unheard;
 
 /// What is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 
 use muster_kernel::act::ResourceLine;
 use muster_kernel::record::{Fact, PairKind};
-use muster_kernel::{AwardStatus, Currency, FeedbackClass, FindingStatus, NodeCode};
+use muster_kernel::{AwardStatus, FeedbackClass, FindingStatus, NodeCode};
 
 use super::{Saying, Speaker, say};
 
@@ -182,7 +182,8 @@ fn powers(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
             let word =
                 speaker.word(if *frozen { "冻结" } else { "恢复" }, if *frozen { "freezes" } else { "restores" });
             let text = say!(speaker, "{by} {word} {place} 的 {power} 权", "{by} {word} the power `{power}` of {place}");
-            speaker.alarm(("冻结", "frozen"), text)
+            // What leaves the house may be the label alone.
+            speaker.alarm(if *frozen { ("冻结", "frozen") } else { ("恢复", "restored") }, text)
         }
         Fact::SpendSettled { spend, amount, released, .. } => {
             let (amount, released) = (speaker.money(*amount), speaker.money(*released));
@@ -344,13 +345,6 @@ fn findings(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
     }
 }
 
-fn amount(speaker: &Speaker<'_>, currency: Currency, amount: i64) -> String {
-    match currency {
-        Currency::Money => speaker.money(amount),
-        Currency::Points => say!(speaker, "{amount} 分", "{amount} points"),
-    }
-}
-
 fn status(speaker: &Speaker<'_>, status: AwardStatus) -> &'static str {
     match status {
         AwardStatus::Pending => speaker.word("待预算审核", "waits for the budget check"),
@@ -364,17 +358,20 @@ fn status(speaker: &Speaker<'_>, status: AwardStatus) -> &'static str {
 fn rewards(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
     match fact {
         Fact::AwardBooked { to, currency, amount: sum, status: of, .. } => {
-            let (sum, of) = (amount(speaker, *currency, *sum), status(speaker, *of));
+            let (sum, of) = (speaker.amount(*currency, *sum), status(speaker, *of));
             speaker.decision(("奖励", "award"), say!(speaker, "{to} 获 {sum},{of}", "{to} earned {sum}: {of}"))
         }
-        Fact::AwardDecided { to, amount: sum, status: of, by, .. } => {
+        Fact::AwardDecided { award, to, amount: sum, status: of, by, .. } => {
             let of = status(speaker, *of);
+            // Only its row knows whether it is points or money, and a bare number is taken for either.
+            let sum = speaker.state.awards.get(award).map(|row| speaker.amount(row.currency, *sum));
+            let sum = sum.unwrap_or_else(|| say!(speaker, "奖励 {award}", "the award {award}"));
             speaker.decision(("奖励", "award"), say!(speaker, "{by}:{to} 的 {sum} {of}", "{by}: {sum} of {to} {of}"))
         }
         Fact::LedgerBooked { currency, postings, memo, .. } => {
             let parts: Vec<String> = postings
                 .iter()
-                .map(|posting| format!("{} {}", posting.account, amount(speaker, *currency, posting.amount)))
+                .map(|posting| format!("{} {}", posting.account, speaker.amount(*currency, posting.amount)))
                 .collect();
             let parts = parts.join(speaker.word("、", ", "));
             speaker.record(("记账", "booked"), format!("{memo}: {parts}"))

@@ -2,7 +2,7 @@
 
 use muster_kernel::Colour;
 use muster_kernel::act::Warning;
-use muster_kernel::record::Fact;
+use muster_kernel::record::{Fact, WarningChange};
 
 use super::callout::late_by;
 use super::{Saying, Speaker, say};
@@ -60,6 +60,24 @@ fn incidents(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
         Fact::IncidentRelated { incident, parent, .. } => {
             let (name, parent) = (speaker.incident(Some(incident)), speaker.incident(Some(parent)));
             speaker.decision(("并入", "related"), say!(speaker, "{name} 并入 {parent}", "{name} is part of {parent}"))
+        }
+        // It names no colour, and must never read as one more warning.
+        Fact::WarningRecorded { warning, change: WarningChange::Cancelled, supersedes, .. } => {
+            let (place, hazard, source) = (speaker.place(&warning.node), &warning.hazard, &warning.source);
+            let text = if supersedes.as_ref().is_some_and(Vec::is_empty) {
+                say!(
+                    speaker,
+                    "{source} 解除的 {place} {hazard} 预警在此未生效,不作变更",
+                    "{source} lifts a {hazard} warning for {place} that is not in force here; nothing changed"
+                )
+            } else {
+                say!(
+                    speaker,
+                    "{place} {hazard} 预警解除({source})",
+                    "the {hazard} warning for {place} is lifted ({source})"
+                )
+            };
+            speaker.record(("预警解除", "warning lifted"), text)
         }
         Fact::WarningRecorded { warning, .. } => speaker.record(("预警", "warning"), warning_text(speaker, warning)),
         _ => None,

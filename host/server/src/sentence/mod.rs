@@ -12,6 +12,8 @@ mod measure;
 mod money;
 mod policy;
 mod report;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use muster_kernel::State;
@@ -21,6 +23,7 @@ use muster_kernel::role::Call;
 
 use crate::language::Language;
 pub(crate) use words::decimal_text;
+pub use words::money as money_text;
 use words::{Speaker, say};
 
 /// How much a sentence asks of its reader.

@@ -1,9 +1,9 @@
 //! Grants, spending, approvals and service.
 
+use muster_kernel::SpendId;
 use muster_kernel::act::SpendRequest;
 use muster_kernel::record::{Fact, SpendVerdict};
 use muster_kernel::role::incentives::Award;
-use muster_kernel::{Currency, SpendId};
 
 use super::{Saying, Speaker, say};
 
@@ -29,7 +29,7 @@ fn grants(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
         Fact::GrantExpired { node, .. } => {
             let holder = speaker.place(node);
             speaker.decision(
-                ("授权", "grant"),
+                ("授权到期", "grant over"),
                 say!(speaker, "{holder} 的授权到期失效", "the grant of {holder} has expired"),
             )
         }
@@ -51,12 +51,11 @@ fn spending(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
         }
         Fact::ApprovalDecided { spend, approved, by, .. } => {
             let wish = known_wish(speaker, spend);
-            let text = if *approved {
-                say!(speaker, "{by} 签批 {wish}", "{by} signed {wish}")
+            if *approved {
+                speaker.decision(("签批", "signed"), say!(speaker, "{by} 签批 {wish}", "{by} signed {wish}"))
             } else {
-                say!(speaker, "{by} 不同意 {wish}", "{by} refused {wish}")
-            };
-            speaker.decision(("签批", "signed"), text)
+                speaker.decision(("不同意", "refused"), say!(speaker, "{by} 不同意 {wish}", "{by} refused {wish}"))
+            }
         }
         _ => None,
     }
@@ -86,7 +85,8 @@ fn ruled(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
             say!(speaker, "准予 {wish}{duties}{limits}", "{wish} is allowed{duties}{limits}"),
         ),
         SpendVerdict::Refused => {
-            speaker.decision(("支出", "spend"), say!(speaker, "不予 {wish}{limits}", "{wish} is refused{limits}"))
+            let text = say!(speaker, "不予 {wish}{limits}", "{wish} is refused{limits}");
+            speaker.decision(("不予支出", "spend refused"), text)
         }
         SpendVerdict::SecondSignature => {
             let text = say!(
@@ -126,14 +126,7 @@ fn service(speaker: &Speaker<'_>, fact: &Fact) -> Option<Saying> {
 }
 
 fn awards_of(speaker: &Speaker<'_>, awards: &[Award]) -> String {
-    let one = |award: &Award| match award.currency {
-        Currency::Money => speaker.money(award.amount),
-        Currency::Points => {
-            let amount = award.amount;
-            say!(speaker, "{amount} 积分", "{amount} points")
-        }
-    };
-    let shown: Vec<String> = awards.iter().map(one).collect();
+    let shown: Vec<String> = awards.iter().map(|award| speaker.amount(award.currency, award.amount)).collect();
     if shown.is_empty() { speaker.word("不计奖励", "no award").into() } else { shown.join(", ") }
 }
 

@@ -4,7 +4,8 @@ use muster_kernel::act::{Measure, Party};
 use muster_kernel::record::CalloutStep;
 use muster_kernel::value::Attribute;
 use muster_kernel::{
-    CalloutKind, IncidentId, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, Role, State, Tier, Value, roster,
+    CalloutKind, Currency, IncidentId, Instant, Level, Milliseconds, Mode, NodeCode, RiskStage, Role, State, Tier,
+    Value, roster,
 };
 
 use crate::language::Language;
@@ -67,6 +68,14 @@ impl Speaker<'_> {
     pub(super) fn money(&self, minor: i64) -> String {
         let currency = self.state.charter().map_or("", |charter| charter.currency.as_str());
         money(minor, currency)
+    }
+
+    /// An award or a posting: money in major units, or points.
+    pub(super) fn amount(&self, currency: Currency, amount: i64) -> String {
+        match currency {
+            Currency::Money => self.money(amount),
+            Currency::Points => say!(self, "{amount} 积分", "{amount} points"),
+        }
     }
 
     /// A node by its name.
@@ -192,7 +201,7 @@ impl Speaker<'_> {
 }
 
 /// `12,345.00 CNY`. Minor units have two digits in most currencies; ISO 4217 names the others.
-pub(super) fn money(minor: i64, currency: &str) -> String {
+pub fn money(minor: i64, currency: &str) -> String {
     let digits = match currency {
         "JPY" | "KRW" | "VND" | "CLP" | "ISK" | "XAF" | "XOF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,

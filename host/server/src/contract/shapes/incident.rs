@@ -181,6 +181,7 @@ fn spend() -> Schema {
         ("vendor", maybe(text())),
         ("amount_minor", whole()),
         ("reserved_minor", whole()),
+        ("currency", meaning(text(), "ISO 4217: of both amounts")),
         ("verdict", verdict),
         ("waits_for", maybe(text())),
         ("requested", instant()),
