@@ -1,6 +1,7 @@
 //! One recipient's lane: what waits for it, in order, and by which channel the next attempt goes. Decides on instants
 //! that it is given; never sends.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use muster_kernel::record::Entry;
@@ -11,8 +12,8 @@ use super::{Limits, Step};
 use crate::settings::Recipient;
 use crate::subscription;
 use crate::{
-    Awaiting, Change, ChannelName, DeadLetter, DistrictView, Event, Key, Message, MessageId, Position, Progress, Row,
-    Subscription, Trouble, Urgency,
+    Awaiting, Change, ChannelName, DeadLetter, DistrictView, Event, Key, Mark, Message, MessageId, Position, Progress,
+    Row, Subscription, Trouble, Urgency,
 };
 
 /// Entries that were read but made no message are kept as read only so often: reading some again costs less than a
@@ -115,7 +116,14 @@ impl Lane {
     }
 
     /// Takes an entry, when it is the next one of its district and there is room.
-    pub(super) fn take(&mut self, limits: &Limits, entry: &Entry, view: &dyn DistrictView, step: &mut Step) {
+    pub(super) fn take(
+        &mut self,
+        limits: &Limits,
+        entry: &Entry,
+        mark: &OnceCell<Mark>,
+        view: &dyn DistrictView,
+        step: &mut Step,
+    ) {
         if entry.seq != self.read_to(&entry.district) + 1 || !self.has_room(limits) {
             return;
         }
@@ -125,7 +133,9 @@ impl Lane {
             if position <= through {
                 continue;
             }
-            let message = subscription::message(&self.recipient, &self.subscriptions, entry, index, view);
+            let message = subscription::message(&self.recipient, &self.subscriptions, entry, index, view, || {
+                self.identity(entry, index, mark)
+            });
             // A message that is kept by itself (dead, or waiting for its receipt) is through as far as order goes.
             if let Some(message) = message.filter(|message| !self.holds(&message.id)) {
                 let progress = self.saved.remove(&message.id).unwrap_or_default();
@@ -134,6 +144,21 @@ impl Lane {
         }
         self.read.insert(entry.district.clone(), entry.seq);
         self.advance(&entry.district, None, step);
+    }
+
+    /// The identity of what a fact says: the one by which it is kept, where that is from before identities had a mark.
+    fn identity(&self, entry: &Entry, index: u32, mark: &OnceCell<Mark>) -> MessageId {
+        let position = Position { seq: entry.seq, index };
+        let (district, recipient) = (entry.district.clone(), self.recipient.name.clone());
+        let older = MessageId { district, position, mark: None, recipient };
+        // A row of that form does not say of which entry it is, after the journal's end was lost; its instants do.
+        let letter = self.dead.get(&older).map(|letter| &letter.message);
+        let message = letter.or_else(|| self.awaiting.get(&older).map(|one| &one.message));
+        let tried = self.saved.get(&older).and_then(|progress| progress.since);
+        if message.is_some_and(|message| message.at == entry.at) || tried.is_some_and(|since| since >= entry.at) {
+            return older;
+        }
+        MessageId { mark: Some(*mark.get_or_init(|| Mark::of(entry))), ..older }
     }
 
     fn holds(&self, id: &MessageId) -> bool {

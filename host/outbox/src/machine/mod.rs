@@ -8,6 +8,7 @@ mod ended;
 mod lane;
 mod pace;
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -228,9 +229,9 @@ impl Outbox {
     /// asked for again by [`wanted`](Self::wanted). Giving an entry twice changes nothing.
     pub fn entry(&mut self, entry: &Entry, view: &dyn DistrictView) -> Step {
         self.committed(&entry.district, entry.seq);
-        let mut step = Step::default();
+        let (mut step, mark) = (Step::default(), OnceCell::new());
         for lane in self.lanes.values_mut() {
-            lane.take(&self.limits, entry, view, &mut step);
+            lane.take(&self.limits, entry, &mark, view, &mut step);
         }
         step
     }

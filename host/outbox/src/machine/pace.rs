@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn pauses_spread_over_a_bound_that_doubles_up_to_the_longest() {
-        let id = |seq| MessageId { district: "d".into(), position: Position { seq, index: 0 }, recipient: "r".into() };
+        let position = |seq| Position { seq, index: 0 };
+        let id = |seq| MessageId { district: "d".into(), position: position(seq), mark: None, recipient: "r".into() };
         for (attempts, bound) in [(1, 1_000), (2, 2_000), (5, 16_000), (11, 600_000), (200, 600_000)] {
             let pauses: Vec<i64> = (0..300).map(|seq| pause(&limits(), 7, &id(seq), attempts).0).collect();
             assert!(pauses.iter().all(|pause| (0..=bound).contains(pause)), "{attempts}");
