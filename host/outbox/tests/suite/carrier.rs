@@ -33,6 +33,24 @@ impl Journal for Shared<Vec<Entry>> {
     }
 }
 
+/// A journal with one more district, sorted before the others, that cannot be read.
+struct Torn(Shared<Vec<Entry>>);
+
+impl Journal for Torn {
+    fn heads(&self) -> Result<BTreeMap<DistrictId, u64>, JournalError> {
+        let mut heads = self.0.heads()?;
+        heads.insert("east".into(), 1);
+        Ok(heads)
+    }
+
+    fn entries(&self, district: &DistrictId, after: u64, most: usize) -> Result<Vec<Entry>, JournalError> {
+        if district.as_str() == "east" {
+            return Err(JournalError { district: district.clone(), after, reason: "a bad block".into() });
+        }
+        self.0.entries(district, after, most)
+    }
+}
+
 /// Rows that outlive a carrier, in a store that fails so many times.
 #[derive(Clone, Default)]
 struct Store {
@@ -102,12 +120,16 @@ impl Bench {
     }
 
     fn start(&self) -> (Carrier, Inbox<Event>, Inbox<CarrierError>) {
+        self.start_from(Box::new(self.journal.clone()))
+    }
+
+    fn start_from(&self, journal: Box<dyn Journal>) -> (Carrier, Inbox<Event>, Inbox<CarrierError>) {
         let (events, heard): (Sender<Event>, _) = channel();
         let (troubles, trouble) = channel();
         let carrier = Carrier::start(Parts {
             plan: self.plan.clone(),
             kept: Box::new(self.store.clone()),
-            journal: Box::new(self.journal.clone()),
+            journal,
             view: Box::new(View::default()),
             clock: Arc::new(SystemClock),
             channels: self.channels.clone(),
@@ -181,6 +203,17 @@ fn nothing_goes_on_before_it_is_kept() {
     *bench.store.failures.0.lock().expect("a number") = 0;
     let (_carrier, events, _trouble) = bench.start();
     await_deliveries(&events, 1);
+}
+
+#[test]
+fn a_district_that_cannot_be_read_holds_up_no_other() {
+    let receiver = Receiver::start(|_| Reply::status(200, "", ""));
+    let bench = Bench::new(receiver.port);
+    bench.commit(3);
+    let (_carrier, events, trouble) = bench.start_from(Box::new(Torn(bench.journal.clone())));
+    await_deliveries(&events, 3);
+    let error = trouble.recv_timeout(PATIENCE).expect("it is said");
+    insta::assert_snapshot!(error, @"entries of east after 0 cannot be read: a bad block; what they say waits until they can");
 }
 
 struct Panics;
