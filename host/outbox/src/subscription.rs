@@ -10,7 +10,7 @@ use muster_kernel::{DistrictId, NodeCode};
 use crate::message::FACT_BYTES_MAX;
 use crate::settings::Recipient;
 use crate::template::Fields;
-use crate::{DistrictView, Message, MessageId, Position, RecipientName, Urgency, about};
+use crate::{DistrictView, Message, MessageId, RecipientName, Urgency, about};
 
 /// A fact's kind, or all kinds that begin alike: `callout.issued`, `callout.*`, `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]

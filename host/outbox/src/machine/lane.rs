@@ -37,8 +37,6 @@ pub(super) struct Flight {
     pub(super) slot: Slot,
     pub(super) id: MessageId,
     pub(super) channel: ChannelName,
-    /// A receipt came meanwhile: however the attempt ends, the message is through.
-    pub(super) receipted: bool,
 }
 
 /// By which channel a message can go.
@@ -245,8 +243,9 @@ impl Lane {
         let mut at = |instant: Instant| wake = Some(wake.map_or(instant, |earlier| earlier.min(instant)));
         for slot in self.slots(now) {
             let Some((message, progress)) = self.item(&slot) else { continue };
-            if let Some(since) = progress.since.filter(|since| *since + limits.give_up_after > now) {
-                at(since + limits.give_up_after);
+            if progress.since.is_some() && progress.spent < limits.give_up_after {
+                let left = Milliseconds(limits.give_up_after.0 - progress.spent.0);
+                at(now + left.min(limits.counted_max()));
             }
             if slot == Slot::Head && message.receipt && self.awaiting.len() >= limits.awaiting {
                 continue;
@@ -285,7 +284,7 @@ impl Lane {
             }
             Slot::Head => {
                 let Some((message, progress)) = self.queue.pop_front() else { return };
-                if progress.attempts > 0 {
+                if progress.attempts > 0 || progress.receipted {
                     step.changes.push(Change { key: Key::Progress(message.id.clone()), row: None });
                 }
                 self.advance(&message.id.district, Some(message.id.position), step);
@@ -319,6 +318,7 @@ impl Lane {
 
     /// What time alone decides: receipts that did not come, and messages whose time is over.
     pub(super) fn expire(&mut self, limits: &Limits, now: Instant, step: &mut Step) {
+        self.settle_receipted(step);
         let missing: Vec<MessageId> = self
             .awaiting
             .iter()
@@ -334,10 +334,24 @@ impl Lane {
                 continue;
             }
             let Some((message, progress)) = self.item(&slot) else { continue };
-            let over = progress.since.is_some_and(|since| since + limits.give_up_after <= now);
+            let over = progress.since.is_some() && progress.spent >= limits.give_up_after;
             if over || self.choose(message, progress, now) == Choice::Spent {
                 self.bury(limits, &slot, now, step);
             }
+        }
+    }
+
+    /// Messages whose receipt came while an attempt was in flight that a stop cut short.
+    fn settle_receipted(&mut self, step: &mut Step) {
+        if self.flight.is_some() {
+            return;
+        }
+        let hops = self.awaiting.iter().filter(|(_, one)| one.progress.receipted).map(|(id, _)| Slot::Hop(id.clone()));
+        let letters = self.dead.iter().filter(|(_, one)| one.progress.receipted);
+        let apart: Vec<Slot> = hops.chain(letters.map(|(id, _)| Slot::Replay(id.clone()))).collect();
+        apart.iter().for_each(|slot| self.settle(slot, step));
+        while self.queue.front().is_some_and(|(_, progress)| progress.receipted) {
+            self.settle(&Slot::Head, step);
         }
     }
 
@@ -348,7 +362,7 @@ impl Lane {
         one.progress.out.push(one.channel.clone());
         one.progress.record(one.channel.clone(), now, trouble.clone());
         // The clock of giving up begins anew with each channel that was reached.
-        one.progress.since = None;
+        (one.progress.since, one.progress.spent, one.progress.counted) = (None, Milliseconds(0), None);
         let from = one.channel.clone();
         let one = one.clone();
         let to = self.candidates(&one.message, &one.progress).into_iter().next();

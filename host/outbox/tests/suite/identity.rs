@@ -89,7 +89,7 @@ fn what_was_kept_before_identities_had_a_mark_keeps_its_own() {
 fn an_older_row_of_a_lost_entry_does_not_hide_what_stands_in_its_place() {
     let mut world = one_dead_and_one_tried();
     // As after a restore: other entries, of another time, in the same places.
-    for entry in world.journal.get_mut(&"north".into()).expect("a chain") {
+    for entry in world.journal.get_mut("north").expect("a chain") {
         entry.at = at(100);
     }
     world.now = at(200);

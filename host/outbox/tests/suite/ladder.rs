@@ -75,11 +75,7 @@ fn without_a_receipt_in_time_the_next_channel_is_taken() {
     let receipt = |seq: usize| Command::Receipt { id: ids[seq - 1].clone(), by: "li".into() };
     let step = world.outbox.command(receipt(1), world.now).expect("awaited");
     world.carry_out(step);
-    assert_eq!(
-        world.outbox.command(receipt(1), world.now),
-        Err(CommandError::NotAwaited(world.id(1))),
-        "it is over"
-    );
+    assert_eq!(world.outbox.command(receipt(1), world.now), Err(CommandError::NotAwaited(world.id(1))), "it is over");
     world.run(at(119));
     assert_eq!(ways(&world), [(1, "chat".into()), (2, "chat".into())], "the order did not wait for a receipt");
     world.restart();

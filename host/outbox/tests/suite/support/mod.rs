@@ -344,9 +344,7 @@ pub(crate) fn plain(text: &str) -> String {
     let mut parts = text.split('-');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| match part.split_once('/') {
-        Some((mark, rest)) if mark.len() == 8 && mark.bytes().all(|one| one.is_ascii_hexdigit()) => {
-            text + "/" + rest
-        }
+        Some((mark, rest)) if mark.len() == 8 && mark.bytes().all(|one| one.is_ascii_hexdigit()) => text + "/" + rest,
         _ => text + "-" + part,
     })
 }
