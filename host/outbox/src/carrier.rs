@@ -312,7 +312,7 @@ impl Driver {
                 patience = RETRY;
                 continue;
             }
-            let Some(read_all) = self.read() else { return };
+            let Some(came) = self.read() else { return };
             let now = self.clock.now();
             let step = self.outbox.tick(now);
             let Some(begun) = self.carry_out(step) else { return };
@@ -320,7 +320,7 @@ impl Driver {
             let due = self.outbox.wake(now).map(|wake| u64::try_from((wake - now).0).unwrap_or_default());
             // The clock can be set: it is looked at every so often, whatever is due.
             patience = due.map_or(RETRY, |millis| Duration::from_millis(millis).min(RETRY));
-            if read_all && !self.outbox.wanted().is_empty() {
+            if came && !self.outbox.wanted().is_empty() {
                 patience = Duration::ZERO;
             }
         }
@@ -343,28 +343,27 @@ impl Driver {
         Some(begun)
     }
 
-    /// Reads what is wanted, some of it. False when the journal failed: there is no use in asking at once again.
+    /// Reads what is wanted, some of it, of every district that can be read. False when nothing came: there is no use in
+    /// asking at once again.
     fn read(&mut self) -> Option<bool> {
+        let mut came = false;
         for Wanted { district, after } in self.outbox.wanted() {
             match self.journal.entries(&district, after, READ_MAX) {
                 Ok(entries) if entries.is_empty() => {
                     let reason = "it gives none, though they are said to be durable".into();
                     (self.on_trouble)(JournalError { district, after, reason }.into());
-                    return Some(false);
                 }
                 Ok(entries) => {
+                    came = true;
                     for entry in entries {
                         let step = self.outbox.entry(&entry, &*self.view);
                         self.carry_out(step)?;
                     }
                 }
-                Err(error) => {
-                    (self.on_trouble)(error.into());
-                    return Some(false);
-                }
+                Err(error) => (self.on_trouble)(error.into()),
             }
         }
-        Some(true)
+        Some(came)
     }
 
     /// Who asked may have gone; the answer is then for nobody.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_kernel::{DistrictId, Instant};
+use muster_kernel::{DistrictId, Instant, Milliseconds};
 use serde::{Deserialize, Serialize};
 
 use crate::{ChannelName, Message, MessageId, Position, RecipientName, Trouble};
@@ -90,6 +90,15 @@ pub(crate) const TRAIL_MAX: usize = 16;
 pub struct Progress {
     /// When the first attempt was made; `None` before it.
     pub since: Option<Instant>,
+    /// How long it was tried since then. It is counted, not taken from `since`: clocks are set.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spent: Milliseconds,
+    /// Up to when `spent` counts. A stop counts for nothing.
+    #[serde(skip)]
+    pub counted: Option<Instant>,
+    /// A receipt came while an attempt was in flight: however it ends, the message is through.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub receipted: bool,
     /// Attempts that ended.
     pub attempts: u32,
     /// The channel that is being tried.
@@ -102,6 +111,11 @@ pub struct Progress {
     pub out: Vec<ChannelName>,
     /// The last steps, at most 16.
     pub trail: Vec<Hop>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(length: &Milliseconds) -> bool {
+    length.0 == 0
 }
 
 /// A message that was delivered and waits for its receipt.

@@ -31,7 +31,7 @@ pub use channel::{Channel, Channels, Parcel};
 pub use event::Event;
 pub use kept::{Awaiting, Change, DeadLetter, Disabled, Hop, Kept, KeptError, Key, Memory, Progress, Row, read_row};
 pub use machine::{Attempt, Command, CommandError, EndpointStatus, Limits, Outbox, RecipientStatus, Step, Wanted};
-pub use message::{ChannelName, Language, Message, MessageId, Position, RecipientName, Urgency};
+pub use message::{ChannelName, Language, Mark, Message, MessageId, Position, RecipientName, Urgency};
 pub use outcome::{Outcome, Trouble};
 pub use secret::{Secret, SecretError, SecretSource, SystemSecrets};
 pub use settings::{Plan, Settings, SettingsError};

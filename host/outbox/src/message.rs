@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use muster_kernel::{DistrictId, Instant};
+use muster_kernel::record::Entry;
+use muster_kernel::{Digest, DistrictId, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -91,37 +92,76 @@ impl Position {
     }
 }
 
+/// What an entry says, in four bytes: the beginning of its hash. It tells an entry from another that stands in its place
+/// after the journal's end was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mark(u32);
+
+impl Mark {
+    /// The mark of an entry.
+    pub fn of(entry: &Entry) -> Self {
+        let Digest([one, two, three, four, ..]) = Digest::of(&entry.to_bytes());
+        Self(u32::from_be_bytes([one, two, three, four]))
+    }
+}
+
+/// Eight hexadecimal digits, those with which the entry's hash begins.
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:08x}", self.0)
+    }
+}
+
 /// The identity of a message. It follows from the journal alone, so it is the same at every attempt and after every
-/// restart: a receiver that honours it sees nothing twice.
+/// restart: a receiver that honours it sees nothing twice. And it follows from what the entry says, not from its place
+/// only: when the journal's end was lost, what comes in its place is another message, not a repetition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageId {
     /// The district.
     pub district: DistrictId,
     /// Where the fact stands.
     pub position: Position,
+    /// What its entry says. `None` in what was kept before identities had it: such a message keeps its identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// Who is told.
     pub recipient: RecipientName,
 }
 
 impl MessageId {
+    /// The identity of what a fact of an entry says to a recipient.
+    pub fn of(entry: &Entry, index: u32, recipient: RecipientName) -> Self {
+        let position = Position { seq: entry.seq, index };
+        Self { district: entry.district.clone(), position, mark: Some(Mark::of(entry)), recipient }
+    }
+
     /// Reads the text form, for instance from a receipt. `None` when it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('/');
         let district = DistrictId::from(decode(parts.next()?)?);
-        let position = Position { seq: parts.next()?.parse().ok()?, index: parts.next()?.parse().ok()? };
+        let entry = parts.next()?;
+        let (seq, mark) = match entry.split_once('-') {
+            Some((seq, mark)) => (seq, Some(Mark(u32::from_str_radix(mark, 16).ok()?))),
+            None => (entry, None),
+        };
+        let position = Position { seq: seq.parse().ok()?, index: parts.next()?.parse().ok()? };
         let recipient = RecipientName(decode(parts.next()?)?);
-        let id = Self { district, position, recipient };
+        let id = Self { district, position, mark, recipient };
         // One identity has one spelling.
         (parts.next().is_none() && id.to_string() == text).then_some(id)
     }
 }
 
-/// `district/seq/index/recipient`. Bytes other than ASCII letters, digits, `-` and `_` are written `~` and two
+/// `district/seq-mark/index/recipient`. Bytes other than ASCII letters, digits, `-` and `_` are written `~` and two
 /// hexadecimal digits: the text is safe in headers and addresses, and holds no full stop, as Standard Webhooks wants.
 impl fmt::Display for MessageId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (district, recipient) = (encode(self.district.as_str()), encode(self.recipient.as_str()));
-        write!(formatter, "{district}/{}/{}/{recipient}", self.position.seq, self.position.index)
+        write!(formatter, "{}/{}", encode(self.district.as_str()), self.position.seq)?;
+        if let Some(mark) = self.mark {
+            write!(formatter, "-{mark}")?;
+        }
+        write!(formatter, "/{}/{}", self.position.index, encode(self.recipient.as_str()))
     }
 }
 
@@ -189,11 +229,34 @@ mod tests {
     #[test]
     fn an_identity_has_one_spelling_and_no_full_stop() {
         let position = Position { seq: 42, index: 3 };
-        let id = MessageId { district: "north.exercise".into(), position, recipient: "值班台".into() };
-        assert_eq!(id.to_string(), "north~2eexercise/42/3/~e5~80~bc~e7~8f~ad~e5~8f~b0");
-        assert_eq!(MessageId::parse(&id.to_string()), Some(id));
-        for wrong in ["", "a/1/2", "a/1/2/b/c", "a/01/2/b", "a.b/1/2/c", "a/1/2/~e", "a/1/2/~C3~A9"] {
+        let mark = Some(Mark(0x0a2b_3c4d));
+        let id = MessageId { district: "north.exercise".into(), position, mark, recipient: "值班台".into() };
+        assert_eq!(id.to_string(), "north~2eexercise/42-0a2b3c4d/3/~e5~80~bc~e7~8f~ad~e5~8f~b0");
+        assert_eq!(MessageId::parse(&id.to_string()), Some(id.clone()));
+        let older = MessageId { mark: None, ..id };
+        assert_eq!(older.to_string(), "north~2eexercise/42/3/~e5~80~bc~e7~8f~ad~e5~8f~b0");
+        assert_eq!(MessageId::parse(&older.to_string()), Some(older));
+        for wrong in [
+            "",
+            "a/1/2",
+            "a/1/2/b/c",
+            "a/01/2/b",
+            "a.b/1/2/c",
+            "a/1/2/~e",
+            "a/1/2/~C3~A9",
+            "a/1-/2/b",
+            "a/1-2b3c4d/2/b",
+            "a/1-0A2b3c4d/2/b",
+            "a/1-0a2b3c4d5/2/b",
+        ] {
             assert_eq!(MessageId::parse(wrong), None, "{wrong}");
         }
+    }
+    #[test]
+    fn a_row_from_before_identities_had_a_mark_reads_and_is_written_as_it_was() {
+        let row = r#"{"district":"north","position":{"seq":42,"index":3},"recipient":"desk"}"#;
+        let id: MessageId = serde_json::from_str(row).expect("an identity");
+        assert_eq!(id.to_string(), "north/42/3/desk");
+        assert_eq!(serde_json::to_string(&id).expect("JSON"), row, "or its row would not be found again");
     }
 }

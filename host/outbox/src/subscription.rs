@@ -10,7 +10,7 @@ use muster_kernel::{DistrictId, NodeCode};
 use crate::message::FACT_BYTES_MAX;
 use crate::settings::Recipient;
 use crate::template::Fields;
-use crate::{DistrictView, Message, MessageId, Position, RecipientName, Urgency, about};
+use crate::{DistrictView, Message, MessageId, RecipientName, Urgency, about};
 
 /// A fact's kind, or all kinds that begin alike: `callout.issued`, `callout.*`, `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,13 +87,14 @@ impl Subscription {
 pub(crate) const EXERCISE: &str = ".exercise";
 
 /// The message that a fact makes for a recipient; `None` when none of the subscriptions covers it. Several that do
-/// make one message, and a receipt is waited for when any of them wants it.
+/// make one message, and a receipt is waited for when any of them wants it. `identity` is asked only where there is a message.
 pub(crate) fn message(
     recipient: &Recipient,
     subscriptions: &[Subscription],
     entry: &Entry,
     index: u32,
     view: &dyn DistrictView,
+    identity: impl FnOnce() -> MessageId,
 ) -> Option<Message> {
     let fact = entry.facts.get(usize::try_from(index).ok()?)?;
     let exercise = entry.district.as_str().ends_with(EXERCISE);
@@ -108,8 +109,7 @@ pub(crate) fn message(
     wanted.peek()?;
     let receipt = wanted.any(|one| one.receipt);
 
-    let position = Position { seq: entry.seq, index };
-    let id = MessageId { district: entry.district.clone(), position, recipient: recipient.name.clone() };
+    let id = identity();
     let said = view.say(entry, fact, recipient.language);
     let fields = Fields {
         id: id.to_string(),

@@ -83,7 +83,8 @@ fn decided(server: &Server, told: impl Fn(&str) -> bool) -> Vec<(String, Json)> 
             for (index, fact) in entry["facts"].as_array().expect("facts").iter().enumerate() {
                 let (kind, body) = fact.as_object().and_then(|fact| fact.iter().next()).expect("a fact");
                 if told(kind) {
-                    found.push((format!("yunhe/{}/{index}/city-platform", entry["seq"]), body.clone()));
+                    let mark = row["hash"].as_str().and_then(|hash| hash.get(..8)).expect("a hash");
+                    found.push((format!("yunhe/{}-{mark}/{index}/city-platform", entry["seq"]), body.clone()));
                 }
             }
         }

@@ -187,11 +187,11 @@ impl Lane {
 
     /// A receipt proves that a message is through, wherever it stands: also when an attempt's answer was lost.
     fn receipt(&mut self, id: MessageId, by: String, now: Instant, step: &mut Step) -> Result<(), CommandError> {
-        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) {
-            if flight.receipted {
-                return Err(CommandError::NotAwaited(id));
-            }
-            flight.receipted = true;
+        if let Some(slot) = self.flight.as_ref().filter(|flight| flight.id == id).map(|flight| flight.slot.clone()) {
+            let progress = self.progress_mut(&slot).filter(|progress| !progress.receipted);
+            progress.ok_or_else(|| CommandError::NotAwaited(id.clone()))?.receipted = true;
+            // Kept before it is answered: the attempt may never end.
+            self.keep(&slot, step);
         } else {
             let slot = self.slot_of(&id).filter(|slot| self.was_tried(slot));
             let slot = slot.ok_or_else(|| CommandError::NotAwaited(id.clone()))?;

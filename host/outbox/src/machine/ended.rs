@@ -17,8 +17,10 @@ impl Lane {
         now: Instant,
         step: &mut Step,
     ) {
-        let Flight { slot, id, channel, receipted } = flight;
+        let Flight { slot, id, channel } = flight;
+        self.count(limits, &slot, now);
         let Some(progress) = self.progress_mut(&slot) else { return };
+        let receipted = progress.receipted;
         progress.attempts = progress.attempts.saturating_add(1);
         let attempt = progress.attempts;
         let event =
@@ -108,7 +110,8 @@ impl Lane {
         self.settle(slot, step);
         if let Some(until) = until {
             // A hop takes up the clock again where a receipt fails to come: attempts are counted per channel reached.
-            let progress = Progress { since: None, not_before: None, tries: 0, ..progress };
+            let progress =
+                Progress { since: None, spent: Milliseconds(0), counted: None, not_before: None, tries: 0, ..progress };
             let one = Awaiting { message, progress, channel, delivered: now, until };
             step.changes.push(Change { key: Key::Awaiting(id.clone()), row: Some(Row::Awaiting(one.clone())) });
             self.awaiting.insert(id.clone(), one);
@@ -133,8 +136,7 @@ impl Lane {
         progress.record(channel.clone(), now, trouble.clone());
         progress.tries = progress.tries.saturating_add(1);
         progress.not_before = Some(now + pace::pause(limits, seed, id, progress.attempts));
-        let (attempts, since) = (progress.attempts, progress.since.unwrap_or(now));
-        if attempts >= limits.attempts || since + limits.give_up_after <= now {
+        if progress.attempts >= limits.attempts || progress.spent >= limits.give_up_after {
             self.keep(slot, step);
             return self.bury(limits, slot, now, step);
         }
@@ -188,7 +190,7 @@ impl Lane {
     }
 
     /// Keeps how far a message is, in the row that holds it.
-    fn keep(&self, slot: &Slot, step: &mut Step) {
+    pub(super) fn keep(&self, slot: &Slot, step: &mut Step) {
         let change = match slot {
             Slot::Hop(id) => self.awaiting.get(id).map(|one| (Key::Awaiting(id.clone()), Row::Awaiting(one.clone()))),
             Slot::Replay(id) => self.dead.get(id).map(|one| (Key::Dead(id.clone()), Row::Dead(one.clone()))),

@@ -1,6 +1,7 @@
 //! One recipient's lane: what waits for it, in order, and by which channel the next attempt goes. Decides on instants
 //! that it is given; never sends.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use muster_kernel::record::Entry;
@@ -11,8 +12,8 @@ use super::{Limits, Step};
 use crate::settings::Recipient;
 use crate::subscription;
 use crate::{
-    Awaiting, Change, ChannelName, DeadLetter, DistrictView, Event, Key, Message, MessageId, Position, Progress, Row,
-    Subscription, Trouble, Urgency,
+    Awaiting, Change, ChannelName, DeadLetter, DistrictView, Event, Key, Mark, Message, MessageId, Position, Progress,
+    Row, Subscription, Trouble, Urgency,
 };
 
 /// Entries that were read but made no message are kept as read only so often: reading some again costs less than a
@@ -36,8 +37,6 @@ pub(super) struct Flight {
     pub(super) slot: Slot,
     pub(super) id: MessageId,
     pub(super) channel: ChannelName,
-    /// A receipt came meanwhile: however the attempt ends, the message is through.
-    pub(super) receipted: bool,
 }
 
 /// By which channel a message can go.
@@ -115,7 +114,14 @@ impl Lane {
     }
 
     /// Takes an entry, when it is the next one of its district and there is room.
-    pub(super) fn take(&mut self, limits: &Limits, entry: &Entry, view: &dyn DistrictView, step: &mut Step) {
+    pub(super) fn take(
+        &mut self,
+        limits: &Limits,
+        entry: &Entry,
+        mark: &OnceCell<Mark>,
+        view: &dyn DistrictView,
+        step: &mut Step,
+    ) {
         if entry.seq != self.read_to(&entry.district) + 1 || !self.has_room(limits) {
             return;
         }
@@ -125,7 +131,9 @@ impl Lane {
             if position <= through {
                 continue;
             }
-            let message = subscription::message(&self.recipient, &self.subscriptions, entry, index, view);
+            let message = subscription::message(&self.recipient, &self.subscriptions, entry, index, view, || {
+                self.identity(entry, index, mark)
+            });
             // A message that is kept by itself (dead, or waiting for its receipt) is through as far as order goes.
             if let Some(message) = message.filter(|message| !self.holds(&message.id)) {
                 let progress = self.saved.remove(&message.id).unwrap_or_default();
@@ -134,6 +142,21 @@ impl Lane {
         }
         self.read.insert(entry.district.clone(), entry.seq);
         self.advance(&entry.district, None, step);
+    }
+
+    /// The identity of what a fact says: the one by which it is kept, where that is from before identities had a mark.
+    fn identity(&self, entry: &Entry, index: u32, mark: &OnceCell<Mark>) -> MessageId {
+        let position = Position { seq: entry.seq, index };
+        let (district, recipient) = (entry.district.clone(), self.recipient.name.clone());
+        let older = MessageId { district, position, mark: None, recipient };
+        // A row of that form does not say of which entry it is, after the journal's end was lost; its instants do.
+        let letter = self.dead.get(&older).map(|letter| &letter.message);
+        let message = letter.or_else(|| self.awaiting.get(&older).map(|one| &one.message));
+        let tried = self.saved.get(&older).and_then(|progress| progress.since);
+        if message.is_some_and(|message| message.at == entry.at) || tried.is_some_and(|since| since >= entry.at) {
+            return older;
+        }
+        MessageId { mark: Some(*mark.get_or_init(|| Mark::of(entry))), ..older }
     }
 
     fn holds(&self, id: &MessageId) -> bool {
@@ -220,8 +243,9 @@ impl Lane {
         let mut at = |instant: Instant| wake = Some(wake.map_or(instant, |earlier| earlier.min(instant)));
         for slot in self.slots(now) {
             let Some((message, progress)) = self.item(&slot) else { continue };
-            if let Some(since) = progress.since.filter(|since| *since + limits.give_up_after > now) {
-                at(since + limits.give_up_after);
+            if progress.since.is_some() && progress.spent < limits.give_up_after {
+                let left = Milliseconds(limits.give_up_after.0 - progress.spent.0);
+                at(now + left.min(limits.counted_max()));
             }
             if slot == Slot::Head && message.receipt && self.awaiting.len() >= limits.awaiting {
                 continue;
@@ -260,7 +284,7 @@ impl Lane {
             }
             Slot::Head => {
                 let Some((message, progress)) = self.queue.pop_front() else { return };
-                if progress.attempts > 0 {
+                if progress.attempts > 0 || progress.receipted {
                     step.changes.push(Change { key: Key::Progress(message.id.clone()), row: None });
                 }
                 self.advance(&message.id.district, Some(message.id.position), step);
@@ -294,6 +318,7 @@ impl Lane {
 
     /// What time alone decides: receipts that did not come, and messages whose time is over.
     pub(super) fn expire(&mut self, limits: &Limits, now: Instant, step: &mut Step) {
+        self.settle_receipted(step);
         let missing: Vec<MessageId> = self
             .awaiting
             .iter()
@@ -309,10 +334,24 @@ impl Lane {
                 continue;
             }
             let Some((message, progress)) = self.item(&slot) else { continue };
-            let over = progress.since.is_some_and(|since| since + limits.give_up_after <= now);
+            let over = progress.since.is_some() && progress.spent >= limits.give_up_after;
             if over || self.choose(message, progress, now) == Choice::Spent {
                 self.bury(limits, &slot, now, step);
             }
+        }
+    }
+
+    /// Messages whose receipt came while an attempt was in flight that a stop cut short.
+    fn settle_receipted(&mut self, step: &mut Step) {
+        if self.flight.is_some() {
+            return;
+        }
+        let hops = self.awaiting.iter().filter(|(_, one)| one.progress.receipted).map(|(id, _)| Slot::Hop(id.clone()));
+        let letters = self.dead.iter().filter(|(_, one)| one.progress.receipted);
+        let apart: Vec<Slot> = hops.chain(letters.map(|(id, _)| Slot::Replay(id.clone()))).collect();
+        apart.iter().for_each(|slot| self.settle(slot, step));
+        while self.queue.front().is_some_and(|(_, progress)| progress.receipted) {
+            self.settle(&Slot::Head, step);
         }
     }
 
@@ -323,7 +362,7 @@ impl Lane {
         one.progress.out.push(one.channel.clone());
         one.progress.record(one.channel.clone(), now, trouble.clone());
         // The clock of giving up begins anew with each channel that was reached.
-        one.progress.since = None;
+        (one.progress.since, one.progress.spent, one.progress.counted) = (None, Milliseconds(0), None);
         let from = one.channel.clone();
         let one = one.clone();
         let to = self.candidates(&one.message, &one.progress).into_iter().next();

@@ -3,11 +3,13 @@
 //! It never reads a clock, never sends, never stores: the same inputs give the same steps. Who drives it applies a
 //! step's changes, as one batch, before anything else that the step says.
 
+mod clock;
 mod command;
 mod ended;
 mod lane;
 mod pace;
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -38,7 +40,7 @@ pub struct Limits {
     pub tries_per_channel: u32,
     /// Attempts at one message.
     pub attempts: u32,
-    /// From the first attempt at a message until it is given up.
+    /// So long a message is tried until it is given up. Stops and jumps of the clock do not count.
     pub give_up_after: Milliseconds,
     /// Bound of the first pause.
     pub pause: Milliseconds,
@@ -228,9 +230,9 @@ impl Outbox {
     /// asked for again by [`wanted`](Self::wanted). Giving an entry twice changes nothing.
     pub fn entry(&mut self, entry: &Entry, view: &dyn DistrictView) -> Step {
         self.committed(&entry.district, entry.seq);
-        let mut step = Step::default();
+        let (mut step, mark) = (Step::default(), OnceCell::new());
         for lane in self.lanes.values_mut() {
-            lane.take(&self.limits, entry, view, &mut step);
+            lane.take(&self.limits, entry, &mark, view, &mut step);
         }
         step
     }
@@ -240,6 +242,7 @@ impl Outbox {
         let mut step = Step::default();
         let mut ready = Vec::new();
         for (name, lane) in &mut self.lanes {
+            lane.look(&self.limits, now, &mut step);
             lane.expire(&self.limits, now, &mut step);
             if let Next::Ready(slot, channel) = lane.next(&self.limits, now) {
                 let since = lane.item(&slot).map(|(message, _)| message.at);
@@ -292,6 +295,7 @@ impl Outbox {
 fn begin(lane: &mut Lane, slot: Slot, channel: ChannelName, now: Instant) -> Option<Attempt> {
     let progress = lane.progress_mut(&slot)?;
     progress.since = progress.since.or(Some(now));
+    progress.counted = progress.counted.or(Some(now));
     if progress.channel.as_ref() != Some(&channel) {
         progress.channel = Some(channel.clone());
         progress.tries = 0;
@@ -299,6 +303,6 @@ fn begin(lane: &mut Lane, slot: Slot, channel: ChannelName, now: Instant) -> Opt
     let number = progress.attempts.saturating_add(1);
     let message = lane.item(&slot)?.0.clone();
     lane.rate.take(now);
-    lane.flight = Some(Flight { slot, id: message.id.clone(), channel: channel.clone(), receipted: false });
+    lane.flight = Some(Flight { slot, id: message.id.clone(), channel: channel.clone() });
     Some(Attempt { message, channel, number })
 }

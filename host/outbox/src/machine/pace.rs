@@ -39,6 +39,13 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
+    /// It is left alone from now on for no longer than it ever would be: the clock may have been set back.
+    pub(super) fn bound(&mut self, limits: &Limits, now: Instant) {
+        let at_most = |until: Option<Instant>, most: Milliseconds| until.map(|until| until.min(now + most));
+        self.open_until = at_most(self.open_until, limits.circuit_max);
+        self.asked_until = at_most(self.asked_until, limits.retry_after_max);
+    }
+
     /// From when on it may be tried; `None`: at once.
     pub(super) fn free_from(&self) -> Option<Instant> {
         self.open_until.max(self.asked_until)
@@ -94,13 +101,18 @@ impl Rate {
         ((all / i64::from(limit.messages)).max(1), all)
     }
 
+    /// A clock that was set back must not stop a recipient for longer than one round.
+    pub(super) fn bound(&mut self, now: Instant) {
+        let Some(limit) = self.limit else { return };
+        let (_, all) = Self::lengths(limit);
+        self.full_at = self.full_at.min(now.as_millis().saturating_mul(1_000).saturating_add(all));
+    }
+
     /// From when on the next attempt may be.
     pub(super) fn free_from(&self, now: Instant) -> Instant {
         let Some(limit) = self.limit else { return now };
         let (one, all) = Self::lengths(limit);
-        // A clock that was set back must not stop a recipient for longer than one round.
-        let full_at = self.full_at.min(now.as_millis().saturating_mul(1_000).saturating_add(all));
-        let free = full_at.saturating_sub(all - one);
+        let free = self.full_at.saturating_sub(all - one);
         // Rounded up: never early.
         Instant::from_millis(free.saturating_add(999).div_euclid(1_000)).max(now)
     }
@@ -128,7 +140,8 @@ mod tests {
 
     #[test]
     fn pauses_spread_over_a_bound_that_doubles_up_to_the_longest() {
-        let id = |seq| MessageId { district: "d".into(), position: Position { seq, index: 0 }, recipient: "r".into() };
+        let position = |seq| Position { seq, index: 0 };
+        let id = |seq| MessageId { district: "d".into(), position: position(seq), mark: None, recipient: "r".into() };
         for (attempts, bound) in [(1, 1_000), (2, 2_000), (5, 16_000), (11, 600_000), (200, 600_000)] {
             let pauses: Vec<i64> = (0..300).map(|seq| pause(&limits(), 7, &id(seq), attempts).0).collect();
             assert!(pauses.iter().all(|pause| (0..=bound).contains(pause)), "{attempts}");
@@ -180,6 +193,15 @@ mod tests {
         assert_eq!(sent[19], 0);
         assert_eq!(sent[20], 3_000);
         assert_eq!(sent[59], 120_000);
-        assert!(rate.free_from(at(-1_000_000_000)) <= at(-1_000_000_000 + 60_000), "the clock was set back");
+        // The clock was set back, and goes on from there.
+        let mut now = at(-1_000_000_000);
+        rate.bound(now);
+        let free = rate.free_from(now);
+        assert_eq!(free, now + Milliseconds(3_000));
+        while now < free {
+            now = now + Milliseconds(1_000);
+            rate.bound(now);
+        }
+        assert_eq!(rate.free_from(now), now, "it is not put off again with every look");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::receiver::{Receiver, Reply, Request};
-use crate::support::{at, id, plan};
+use crate::support::{at, plan};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -32,7 +32,7 @@ impl SecretSource for Secrets {
 
 fn message(text: &str) -> Message {
     Message {
-        id: id("north", 42, 3, "desk"),
+        id: MessageId::parse("north/42-1a2b3c4d/3/desk").expect("an identity"),
         kind: "callout.issued".into(),
         urgency: Urgency::LifeSafety,
         at: at(0),
@@ -103,7 +103,7 @@ fn a_webhook_is_a_signed_cloudevent() {
         timestamp: &headers["webhook-timestamp"],
         signature: &headers["webhook-signature"],
     };
-    assert_eq!(MessageId::parse(came.id), Some(id("north", 42, 3, "desk")));
+    assert_eq!(MessageId::parse(came.id), MessageId::parse("north/42-1a2b3c4d/3/desk"));
     // A receiver that knows the old key only, and one that knows the new one only.
     for key in [OLD, NEW] {
         let mut verifier = Verifier::new(vec![Key::parse(key).expect("a key")]);
@@ -113,7 +113,7 @@ fn a_webhook_is_a_signed_cloudevent() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&body).expect("JSON"), @r#"
     {
       "specversion": "1.0",
-      "id": "north/42/3/desk",
+      "id": "north/42-1a2b3c4d/3/desk",
       "source": "urn:muster:district:north",
       "type": "gov.muster.callout.issued",
       "subject": "desk",
@@ -243,7 +243,7 @@ fn wecom_has_its_key_in_the_address_and_short_texts() {
     let body: serde_json::Value = serde_json::from_str(&request.body).expect("JSON");
     let text = body["text"]["content"].as_str().expect("a text");
     assert!((2_040..=2_048).contains(&text.len()), "{} bytes", text.len());
-    assert!(text.ends_with("涨…（已截断，全文见 north/42/3/desk）"), "{text}");
+    assert!(text.ends_with("涨…（已截断，全文见 north/42-1a2b3c4d/3/desk）"), "{text}");
     let code = |code: i64| trouble(robot("wecom", "", &format!(r#"{{"errcode":{code},"errmsg":"words"}}"#), "x").1);
     insta::assert_snapshot!(code(45_009), @"later, in 60000 ms: WeCom answered with code 45009: words; a robot may send 20 messages a minute; set `rate` for the recipient");
     insta::assert_snapshot!(code(93_000), @"gone: WeCom answered with code 93000: words; there is no such robot: put the right key in place, then switch the channel on");

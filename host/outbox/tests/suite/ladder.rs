@@ -1,8 +1,8 @@
 //! Channels one after the other, receipts, who goes first, and where a recipient begins.
 
-use crate::support::{Deed, World, at, desk, id, notice, plan, webhook};
+use crate::support::{Deed, World, at, desk, notice, plain, plan, webhook};
 use muster_kernel::Milliseconds;
-use muster_outbox::{Command, CommandError, Language};
+use muster_outbox::{Command, CommandError, Language, MessageId};
 
 const HOUR: i64 = 3_600;
 
@@ -32,8 +32,8 @@ fn a_channel_that_fails_passes_to_the_next_and_gets_its_turn_again_once_it_works
     let chat = world.tried.iter().filter(|(_, channel, _)| channel.as_str() == "chat").count();
     assert!(chat <= 6, "a channel that keeps failing is left alone: {chat} attempts");
     let hop = world.events.iter().find(|event| event.kind() == "delivery.rerouted").expect("it is said");
-    insta::assert_snapshot!(hop.sentence(Language::English), @"north/1/0/desk goes on from `chat` to `mail`: https://a.example cannot be reached: refused; check the address and the network");
-    insta::assert_snapshot!(hop.sentence(Language::Chinese), @"north/1/0/desk 由 `chat` 转 `mail`：无法连接 https://a.example：refused；请检查地址和网络");
+    insta::assert_snapshot!(plain(&hop.sentence(Language::English)), @"north/1/0/desk goes on from `chat` to `mail`: https://a.example cannot be reached: refused; check the address and the network");
+    insta::assert_snapshot!(plain(&hop.sentence(Language::Chinese)), @"north/1/0/desk 由 `chat` 转 `mail`：无法连接 https://a.example：refused；请检查地址和网络");
     world.run(at(2 * HOUR));
     world.notices("north", 1);
     world.run(at(2 * HOUR + 5));
@@ -63,7 +63,7 @@ fn what_one_channel_refuses_goes_by_the_next_at_once_and_dies_when_all_refuse() 
     world.notices("north", 3);
     world.run(at(0));
     assert_eq!(ways(&world), [(1, "mail".into()), (3, "chat".into())]);
-    assert_eq!(world.letters("desk"), [id("north", 2, 0, "desk")]);
+    assert_eq!(world.letters("desk"), [world.id(2)]);
 }
 
 #[test]
@@ -71,23 +71,20 @@ fn without_a_receipt_in_time_the_next_channel_is_taken() {
     let mut world = World::new(with_receipts());
     world.notices("north", 2);
     world.run(at(60));
-    let receipt = |seq| Command::Receipt { id: id("north", seq, 0, "desk"), by: "li".into() };
+    let ids = [world.id(1), world.id(2)];
+    let receipt = |seq: usize| Command::Receipt { id: ids[seq - 1].clone(), by: "li".into() };
     let step = world.outbox.command(receipt(1), world.now).expect("awaited");
     world.carry_out(step);
-    assert_eq!(
-        world.outbox.command(receipt(1), world.now),
-        Err(CommandError::NotAwaited(id("north", 1, 0, "desk"))),
-        "it is over"
-    );
+    assert_eq!(world.outbox.command(receipt(1), world.now), Err(CommandError::NotAwaited(world.id(1))), "it is over");
     world.run(at(119));
     assert_eq!(ways(&world), [(1, "chat".into()), (2, "chat".into())], "the order did not wait for a receipt");
     world.restart();
     world.run(at(121));
     assert_eq!(ways(&world).last(), Some(&(2, "mail".into())), "also after a restart");
     let hop = world.events.iter().find(|event| event.kind() == "delivery.rerouted").expect("it is said");
-    insta::assert_snapshot!(hop.sentence(Language::English), @"north/2/0/desk goes on from `chat` to `mail`: no receipt came within 120 seconds after the delivery by `chat`");
+    insta::assert_snapshot!(plain(&hop.sentence(Language::English)), @"north/2/0/desk goes on from `chat` to `mail`: no receipt came within 120 seconds after the delivery by `chat`");
     world.run(at(HOUR));
-    assert_eq!(world.letters("desk"), [id("north", 2, 0, "desk")], "nobody ever read it: a person must know");
+    assert_eq!(world.letters("desk"), [world.id(2)], "nobody ever read it: a person must know");
     assert_eq!(world.taken.len(), 3);
     // A late receipt closes it.
     let step = world.outbox.command(receipt(2), world.now).expect("the letter is answered");
@@ -105,12 +102,12 @@ fn a_receipt_for_a_message_whose_answer_was_lost_ends_its_way() {
     world.notices("north", 2);
     world.run(at(0));
     assert_eq!(world.seen("desk").len(), 1, "the second waits");
-    let receipt = Command::Receipt { id: id("north", 1, 0, "desk"), by: "li".into() };
+    let receipt = Command::Receipt { id: world.id(1), by: "li".into() };
     let step = world.outbox.command(receipt, world.now).expect("it arrived, says who has it");
     world.carry_out(step);
     world.run(at(1));
     assert_eq!(world.seen("desk").len(), 2);
-    let never = Command::Receipt { id: id("north", 9, 0, "desk"), by: "li".into() };
+    let never = Command::Receipt { id: MessageId::parse("north/9/0/desk").expect("an identity"), by: "li".into() };
     let error = world.outbox.command(never, world.now).expect_err("never sent");
     insta::assert_snapshot!(error, @"no receipt is waited for north/9/0/desk: it was receipted before, or never sent");
 }
@@ -168,7 +165,7 @@ fn a_new_recipient_begins_now_and_misses_nothing_from_then_on() {
     // Not even what comes to be durable before the outbox hears of it.
     world.restart();
     world.run(at(1));
-    let seen: Vec<String> = world.seen("desk").iter().map(ToString::to_string).collect();
+    let seen: Vec<String> = world.seen("desk").iter().map(|id| plain(&id.to_string())).collect();
     assert_eq!(seen, ["north/6/0/desk", "south/1/0/desk", "south/2/0/desk"]);
 
     let mut world = World::new(plan(""));

@@ -5,12 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::support::{at, id, plan};
-use muster_outbox::{Channels, Language, Message, Outcome, Parcel, SystemSecrets, Urgency};
+use crate::support::{at, plan};
+use muster_outbox::{Channels, Language, Message, MessageId, Outcome, Parcel, SystemSecrets, Urgency};
 
 fn message() -> Message {
     Message {
-        id: id("north", 42, 3, "desk"),
+        id: MessageId::parse("north/42-1a2b3c4d/3/desk").expect("an identity"),
         kind: "callout.issued".into(),
         urgency: Urgency::LifeSafety,
         at: at(0),
@@ -106,7 +106,7 @@ fn a_letter_carries_its_identity() {
     From: Muster <muster@example.org>
     Subject: =?utf-8?b?44CQbm9ydGjjgJHlkbzlj6s=?=
     Date: Mon, 19 Jul 2021 10:00:00 +0000
-    Message-ID: <north/42/3/desk@example.org>
+    Message-ID: <north/42-1a2b3c4d/3/desk@example.org>
     To: duty@example.org, deputy@example.org
     Importance: high
     MIME-Version: 1.0
@@ -226,7 +226,7 @@ fn a_real_mail_server_takes_it() {
         assert_eq!(send("\"loopback\"", server.port, "127.0.0.1", "none"), Outcome::Delivered);
         let line = lines.next().expect("a letter came");
         assert!(line.starts_with("muster@example.org ['duty@example.org', 'deputy@example.org'] "), "{line}");
-        assert!(line.contains("Message-ID: <north/42/3/desk@example.org>"), "{line}");
+        assert!(line.contains("Message-ID: <north/42-1a2b3c4d/3/desk@example.org>"), "{line}");
     }
     let outcome = said(send("\"loopback\"", server.port, "127.0.0.1", "starttls"), server.port);
     assert!(outcome.starts_with("later: "), "it offers no STARTTLS: {outcome}");

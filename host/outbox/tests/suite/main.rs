@@ -2,7 +2,9 @@
 
 mod carrier;
 mod channels;
+mod clock;
 mod crash;
+mod identity;
 mod ladder;
 mod mail;
 mod outages;

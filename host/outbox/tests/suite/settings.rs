@@ -1,6 +1,6 @@
 //! Settings as people write them, what is wrong with them, and who hears of what.
 
-use crate::support::{self, Deed, World, at, notice, plan};
+use crate::support::{self, Deed, World, at, notice, plain, plan};
 use muster_kernel::act::{CalloutOrder, Party};
 use muster_kernel::record::{CalledParty, Fact};
 use muster_kernel::{CalloutKind, act::Because};
@@ -109,7 +109,7 @@ fn heard(subscription: &str, entries: Vec<(&str, Vec<Fact>)>) -> Vec<String> {
         world.commit(district, facts);
     }
     world.run(at(1));
-    world.taken.iter().map(|(id, ..)| id.to_string()).collect()
+    world.taken.iter().map(|(id, ..)| plain(&id.to_string())).collect()
 }
 
 #[test]
@@ -150,7 +150,8 @@ fn a_message_says_it_in_the_recipients_language_and_a_drill_says_that_it_is_one(
         world.commit(district, vec![notice(None, "水位 3.5 m")]);
         world.run(at(1));
         let message = receiver.recv().expect("a message");
-        format!("{}\n---\n{}", message.subject, message.text)
+        assert!(message.text.contains(&message.id.to_string()), "so that a receipt can name it");
+        plain(&format!("{}\n---\n{}", message.subject, message.text))
     };
     insta::assert_snapshot!(text("zh", "north"), @r#"
     【north】通知

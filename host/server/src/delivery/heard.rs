@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use muster_outbox::{CarrierError, Event, Language, Outcome, RecipientName, RecipientStatus};
+use muster_kernel::DistrictId;
+use muster_outbox::{CarrierError, Event, JournalError, Language, Outcome, RecipientName, RecipientStatus};
 use muster_runtime::{Degradation, Host};
 
 use super::lock;
@@ -14,9 +15,20 @@ use super::lock;
 #[derive(Default)]
 struct Standstill {
     kept: Option<String>,
-    journal: Option<String>,
+    /// Districts whose entries cannot be read.
+    journal: BTreeMap<DistrictId, String>,
+    /// Signals of failed deliveries that their districts do not take.
+    owed: BTreeMap<DistrictId, Owed>,
     /// Recipients that the settings do not name any more, with their dead letters.
     unclaimed: BTreeMap<RecipientName, usize>,
+}
+
+/// Signals that a district does not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owed {
+    pub(super) signals: usize,
+    /// Why the first of them was not taken.
+    pub(super) reason: String,
 }
 
 /// What was heard.
@@ -52,16 +64,30 @@ impl Heard {
 
     pub(super) fn trouble(&self, error: &CarrierError) {
         let mut standstill = lock(&self.standstill);
-        let place = match error {
-            CarrierError::Journal(_) => &mut standstill.journal,
-            _ => &mut standstill.kept,
-        };
         let reason = error.to_string();
         // It is tried again every second; it is said once.
-        if place.as_ref() != Some(&reason) {
+        let before = match error {
+            CarrierError::Journal(JournalError { district, .. }) => {
+                standstill.journal.insert(district.clone(), reason.clone())
+            }
+            _ => standstill.kept.replace(reason.clone()),
+        };
+        if before.as_ref() != Some(&reason) {
             tracing::error!(target: "muster::outbox", "{reason}");
-            *place = Some(reason);
         }
+    }
+
+    /// What of the signals that are owed was not taken, at the last look.
+    pub(super) fn owed(&self, owed: BTreeMap<DistrictId, Owed>) {
+        let mut standstill = lock(&self.standstill);
+        for (district, one) in &owed {
+            // It is tried again every few seconds; it is said once.
+            if standstill.owed.get(district).is_none_or(|before| before.reason != one.reason) {
+                let Owed { signals, reason } = one;
+                tracing::warn!(target: "muster::outbox", %district, signals, "signals wait for the district: {reason}");
+            }
+        }
+        standstill.owed = owed;
     }
 
     /// A batch was kept.
@@ -69,9 +95,9 @@ impl Heard {
         lock(&self.standstill).kept = None;
     }
 
-    /// Entries were read.
-    pub(super) fn read_again(&self) {
-        lock(&self.standstill).journal = None;
+    /// Entries of a district were read.
+    pub(super) fn read_again(&self, district: &DistrictId) {
+        lock(&self.standstill).journal.remove(district);
     }
 
     /// What was kept of a recipient is gone.
@@ -84,8 +110,7 @@ impl Heard {
         let standstill = lock(&self.standstill);
         let mut found = Vec::new();
         let mut say = |chinese: String, english: String| found.push(Degradation::NotDelivered { chinese, english });
-        let reasons = [&standstill.kept, &standstill.journal];
-        for reason in reasons.into_iter().flatten() {
+        for reason in standstill.kept.iter().chain(standstill.journal.values()) {
             say(
                 format!("送达停顿:决定照常作出并落盘,消息留待恢复后补送,不会丢失。原因:{reason}"),
                 format!(
@@ -141,6 +166,17 @@ impl Heard {
                     format!("channel `{}` of {recipient} is switched off: {}", endpoint.channel, disabled.reason),
                 );
             }
+        }
+        for (district, Owed { signals, reason }) in &standstill.owed {
+            say(
+                format!(
+                    "{district} 尚未收到 {signals} 条送达失败的信号,其策略不知情;信号已保存,可送入时自动补送。原因:{reason}"
+                ),
+                format!(
+                    "{district} was not told yet of {signals} failed deliveries, so its policies do not act on them; the \
+                     signals are kept and sent once it takes them: {reason}"
+                ),
+            );
         }
         for (recipient, letters) in &standstill.unclaimed {
             say(

@@ -38,7 +38,7 @@ impl Journal for Durable {
             reason: error.to_string(),
         })?;
         if !entries.is_empty() {
-            self.heard.read_again();
+            self.heard.read_again(district);
         }
         Ok(entries)
     }

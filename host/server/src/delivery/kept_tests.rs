@@ -157,7 +157,7 @@ fn story(folder: &Path) -> (Vec<Entry>, Seen, usize) {
 }
 
 fn promised() -> BTreeSet<MessageId> {
-    let id = |seq: u64, index: u32| MessageId::parse(&format!("north/{seq}/{index}/desk")).expect("an identity");
+    let id = |seq: u64, index: u32| MessageId::of(&entry(seq), index, "desk".into());
     (4..=9).flat_map(|seq| [id(seq, 0), id(seq, 1)]).collect()
 }
 
@@ -170,7 +170,7 @@ fn letters(folder: &Path) -> BTreeSet<MessageId> {
 fn rows_of_any_earlier_batch_repeat_under_the_same_identity_and_lose_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let (entries, seen, registered) = story(folder.path());
-    let refused = MessageId::parse("north/6/1/desk").expect("an identity");
+    let refused = MessageId::of(&entry(6), 1, "desk".into());
     assert_eq!(letters(folder.path()), BTreeSet::from([refused.clone()]));
     let mut repeats = 0;
     for (bytes, delivered) in &seen.on_disk[registered - 1..] {

@@ -98,7 +98,8 @@ impl Deliveries {
         let again = Arc::clone(&heard);
         let kept = Rows::new(rows, Arc::new(move || again.kept_again()));
         check_positions(&kept.load()?, &host.heads())?;
-        let signals = Signals::start(Arc::clone(host), kept.clone()).map_err(DeliveryError::Thread)?;
+        let signals =
+            Signals::start(Arc::clone(host), kept.clone(), Arc::clone(&heard)).map_err(DeliveryError::Thread)?;
         let memo = Arc::new(Memo::default());
         let journal = Durable::new(Arc::clone(host), Arc::clone(&memo), Arc::clone(&heard));
         let (events, troubles, bell) = (Arc::clone(&heard), Arc::clone(&heard), signals.bell());

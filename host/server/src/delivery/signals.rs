@@ -1,18 +1,21 @@
 //! Tells the district of messages that reached nobody: one signal each, into its intake like any other, from a queue that
 //! survives a stop. It never holds up deliveries, and never tells of a failure to tell of a failure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use muster_kernel::DistrictId;
 use muster_kernel::record::Cause;
 use muster_outbox::MessageId;
 use muster_runtime::{Host, cloudevent};
 use serde_json::Value as Json;
 use tokio::runtime::{Builder, Runtime};
 
+use super::heard::{Heard, Owed};
 use super::kept::Rows;
 
 /// Who sends these signals, as [`muster_outbox::Event::signal`] names itself.
@@ -40,11 +43,11 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Sends what is owed, from an earlier start, too.
-    pub(super) fn start(host: Arc<Host>, rows: Rows) -> std::io::Result<Self> {
+    pub(super) fn start(host: Arc<Host>, rows: Rows, heard: Arc<Heard>) -> std::io::Result<Self> {
         let (bell, rings) = sync_channel(1);
         let stop = Arc::new(AtomicBool::new(false));
         let runtime = Builder::new_current_thread().build()?;
-        let sender = Sender { host, rows, runtime, stop: Arc::clone(&stop), said: false };
+        let sender = Sender { host, rows, runtime, heard, stop: Arc::clone(&stop) };
         let thread = std::thread::Builder::new().name("outbox-signals".into()).spawn(move || sender.run(&rings))?;
         Ok(Self { bell: Bell(bell), stop, thread: Some(thread) })
     }
@@ -70,13 +73,12 @@ struct Sender {
     host: Arc<Host>,
     rows: Rows,
     runtime: Runtime,
+    heard: Arc<Heard>,
     stop: Arc<AtomicBool>,
-    /// It was said that the district takes nothing.
-    said: bool,
 }
 
 impl Sender {
-    fn run(mut self, rings: &Receiver<()>) {
+    fn run(self, rings: &Receiver<()>) {
         loop {
             let all = self.send_owed();
             if self.stop.load(Ordering::SeqCst) {
@@ -91,28 +93,23 @@ impl Sender {
     }
 
     /// Whether nothing is owed any more.
-    fn send_owed(&mut self) -> bool {
-        for (id, signal) in self.rows.owed() {
-            if self.stop.load(Ordering::SeqCst) {
-                return false;
-            }
-            if let Err(reason) = self.send(&id, &signal) {
-                if !self.said {
-                    tracing::warn!(target: "muster::outbox", %id, "the district does not take the signal yet: {reason}");
-                }
-                self.said = true;
-                return false;
-            }
-            self.said = false;
-        }
-        true
+    fn send_owed(&self) -> bool {
+        let stopped = || self.stop.load(Ordering::SeqCst);
+        let Some(left) = pass(self.rows.owed(), stopped, |id, signal| self.send(id, signal)) else { return false };
+        let all = left.is_empty();
+        self.heard.owed(left);
+        all
     }
 
     fn send(&self, id: &MessageId, signal: &Json) -> Result<(), String> {
+        let district = id.district.as_str();
+        if !self.host.serves(district) {
+            return Err(format!("this host does not serve {district}; start it with the district's folder again"));
+        }
         // A signal makes facts, and their messages may reach nobody, too: without this, a ring that never ends.
         if !self.is_of_ours(id)? {
             let event = cloudevent::parse(signal, self.host.now()).map_err(|error| error.to_string())?.event;
-            let submitted = self.runtime.block_on(self.host.submit(id.district.as_str(), event));
+            let submitted = self.runtime.block_on(self.host.submit(district, event));
             submitted.map_err(|error| error.to_string())?;
         }
         self.rows.paid(id).map_err(|error| error.to_string())
@@ -123,5 +120,67 @@ impl Sender {
         let entries = self.host.entries_after(&id.district, id.position.seq.saturating_sub(1), 1);
         let entries = entries.map_err(|error| error.to_string())?;
         Ok(entries.iter().any(|entry| matches!(&entry.cause, Cause::Event(event) if event.source == SOURCE)))
+    }
+}
+
+/// Tries each, over those that are not taken, and says what is left, by district: what one district does not take keeps
+/// nothing from another. `None` when it was stopped before the end.
+fn pass(
+    owed: Vec<(MessageId, Json)>,
+    stopped: impl Fn() -> bool,
+    mut send: impl FnMut(&MessageId, &Json) -> Result<(), String>,
+) -> Option<BTreeMap<DistrictId, Owed>> {
+    let mut left: BTreeMap<DistrictId, Owed> = BTreeMap::new();
+    for (id, signal) in owed {
+        if stopped() {
+            return None;
+        }
+        if let Err(reason) = send(&id, &signal) {
+            left.entry(id.district).or_insert(Owed { signals: 0, reason }).signals += 1;
+        }
+    }
+    Some(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owed(ids: &[&str]) -> Vec<(MessageId, Json)> {
+        ids.iter().map(|id| (MessageId::parse(id).expect("an identity"), Json::Null)).collect()
+    }
+
+    #[test]
+    fn what_one_district_does_not_take_keeps_nothing_from_those_behind_it() {
+        let mut sent = Vec::new();
+        let left = pass(
+            owed(&["a/1-0a2b3c4d/0/desk", "a/2-0a2b3c4d/0/desk", "b/1-0a2b3c4d/0/desk", "c/1/0/desk"]),
+            || false,
+            |id, _| {
+                if id.district.as_str() == "a" {
+                    return Err(format!("no {}", id.position.seq));
+                }
+                sent.push(id.to_string());
+                Ok(())
+            },
+        );
+        assert_eq!(sent, ["b/1-0a2b3c4d/0/desk", "c/1/0/desk"]);
+        let a = Owed { signals: 2, reason: "no 1".into() };
+        assert_eq!(left, Some(BTreeMap::from([("a".into(), a)])), "it is said, and tried again");
+    }
+
+    #[test]
+    fn one_signal_that_cannot_be_sent_keeps_nothing_from_its_own_district_either() {
+        let mut sent = 0;
+        let left = pass(
+            owed(&["a/1/0/desk", "a/2/0/desk"]),
+            || false,
+            |id, _| {
+                sent += 1;
+                if id.position.seq == 1 { Err("never".into()) } else { Ok(()) }
+            },
+        );
+        assert_eq!((sent, left.map(|left| left.len())), (2, Some(1)));
+        assert_eq!(pass(owed(&["a/1/0/desk"]), || true, |_, _| Ok(())), None, "a stop ends it");
     }
 }

@@ -314,12 +314,7 @@ impl World {
         for entry in self.journal.values().flatten() {
             for (index, fact) in (0_u32..).zip(&entry.facts) {
                 if fact.kind() == "notice.sent" {
-                    let position = muster_outbox::Position { seq: entry.seq, index };
-                    expected.insert(MessageId {
-                        district: entry.district.clone(),
-                        position,
-                        recipient: recipient.into(),
-                    });
+                    expected.insert(MessageId::of(entry, index, recipient.into()));
                 }
             }
         }
@@ -337,9 +332,19 @@ impl World {
     pub(crate) fn letters(&self, recipient: &str) -> Vec<MessageId> {
         self.outbox.dead_letters(&recipient.into()).map(|letter| letter.message.id.clone()).collect()
     }
+
+    /// The identity of the first fact of an entry of `north`, as `desk` is told of it.
+    pub(crate) fn id(&self, seq: usize) -> MessageId {
+        MessageId::of(&self.journal[&DistrictId::from("north")][seq - 1], 0, "desk".into())
+    }
 }
 
-pub(crate) fn id(district: &str, seq: u64, index: u32, recipient: &str) -> MessageId {
-    let position = muster_outbox::Position { seq, index };
-    MessageId { district: district.into(), position, recipient: recipient.into() }
+/// What is said, without the marks in its identities: eight digits that follow from all that the entry says.
+pub(crate) fn plain(text: &str) -> String {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| match part.split_once('/') {
+        Some((mark, rest)) if mark.len() == 8 && mark.bytes().all(|one| one.is_ascii_hexdigit()) => text + "/" + rest,
+        _ => text + "-" + part,
+    })
 }
