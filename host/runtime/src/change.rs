@@ -112,7 +112,7 @@ pub enum ChangeError {
     #[error("nothing is on trial for {0}; begin with `muster policy shadow` or `canary`")]
     NoTrial(Role),
     /// Nothing was in force before.
-    #[error("{0} has no earlier policy{1} to go back to; see `muster policy history`")]
+    #[error("{0} has no earlier policy{1} to go back to, besides what was let in for a time only; see `muster policy history`, and activate it instead")]
     NoPast(Role, String),
     /// A share of incidents that cannot be.
     #[error("a canary answers for 1 to 999 of a thousand incidents")]
@@ -513,17 +513,18 @@ fn allowed(seat: &Seat, role: Role) -> Result<Allowed, ChangeError> {
     Ok(folder.policies.get(&role).map(|files| files.allowed.clone()).unwrap_or_default())
 }
 
-/// What answered before: the newest that is not in force, or the newest of a package.
+/// What answered before: the newest that is not in force, or the newest of a package. What was let in for a time stood on
+/// people's word until its end, and is no past to go back to.
 pub(crate) fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, ChangeError> {
     let in_force = core.activation(role, Binding::InForce);
     let history = core.standby.get(&role).map(|standby| standby.history.as_slice()).unwrap_or_default();
+    let mut history = history.iter().rev().map(|past| &past.activation).filter(|past| !past.is_for_a_time());
     let other = |past: &&Activation| match to {
         Some(package) => past.package == package,
         None => in_force.is_none_or(|in_force| !in_force.runs_as(past)),
     };
     let named = to.map(|package| format!(" with package {}", package.short())).unwrap_or_default();
-    let found = history.iter().rev().map(|past| &past.activation).find(other);
-    found.ok_or(ChangeError::NoPast(role, named))
+    history.find(other).ok_or(ChangeError::NoPast(role, named))
 }
 
 #[cfg(test)]
