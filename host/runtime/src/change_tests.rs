@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use muster_packages::attestation::{Denied, DenyEntry, DenyStatement, Envelope, SecretKey, Statement};
 use muster_kernel::record::{Evidence, Exception};
 use muster_kernel::state::Past;
+use muster_packages::attestation::{Denied, DenyEntry, DenyStatement, Envelope, SecretKey, Statement};
 use muster_testkit::{examples, guests};
 
 use super::*;

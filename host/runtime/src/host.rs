@@ -26,6 +26,7 @@ use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
 use crate::refusal::{Permission, QueryError, SubmitError};
 use crate::reload::FolderWatch;
+use crate::revocation::RevocationWatch;
 use crate::seats::OpenedDistrict;
 use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::status::{DistrictStatus, Loaded, status_of};
@@ -89,6 +90,7 @@ pub struct Host {
     threads: Mutex<Vec<JoinHandle<()>>>,
     keeper: Mutex<Option<ViewKeeper>>,
     notary: Mutex<Option<Notary>>,
+    revocation: Mutex<Option<RevocationWatch>>,
     watch: Mutex<Option<FolderWatch>>,
     delayed: Delayed,
     /// States as of the last durable entries, once the journal has stopped.
@@ -202,8 +204,11 @@ impl Host {
             submitted: AtomicUsize::new(0),
             low_space: AtomicBool::new(false),
         });
-        // What was revoked while the host was down answers nothing.
+        // What was revoked while the host was down answers nothing; what is revoked from an instant to come goes then.
+        let asked = inner.clock.now();
         inner.withdraw_denied();
+        let revocation = RevocationWatch::start(Arc::clone(&inner), asked)
+            .map_err(|reason| OpenError::System { what: "start the revocation thread".into(), reason })?;
         let (reloading, trust) = (Arc::clone(&inner), options.trust);
         let on_change = move |path: &Path| {
             if trust.as_deref() == Some(path) {
@@ -219,6 +224,7 @@ impl Host {
             threads: Mutex::new(threads),
             keeper: Mutex::new(keeper),
             notary: Mutex::new(Some(notary)),
+            revocation: Mutex::new(Some(revocation)),
             watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
             stopped: Delayed::default(),
@@ -509,6 +515,7 @@ impl Host {
     pub fn close(&self) {
         self.inner.stopping.store(true, Ordering::SeqCst);
         *self.watch.lock().expect("no holder panics") = None;
+        *self.revocation.lock().expect("no holder panics") = None;
         for (id, seat) in &self.inner.seats {
             drop(self.inner.shards[seat.shard].send(Message { district: id.clone(), command: Command::Stop }));
         }
