@@ -1,6 +1,7 @@
 //! People and folders change a district's policies while it serves: one change after the other in each district, beside
 //! the path of events, and between two events in the end.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::activation::trust::Standing;
 use crate::activation::{Attempt, Candidate, Scene, is_in_crisis};
 use crate::district::{Install, exercise_of, is_exercise};
-use crate::folder::{self, Allowed, BoundFiles};
+use crate::folder::{self, Allowed, BoundFiles, Folder, FolderError};
 use crate::host::{Host, Inner, Seat};
 use crate::refusal::QueryError;
 use crate::reload;
@@ -236,9 +237,22 @@ impl Inner {
         }
     }
 
+    /// Reads a district's folder, and watches what it names, whether all of it can be used or not. What was not watched yet
+    /// is read again: it may have been saved in between.
+    fn read_watched(&self, path: &Path) -> Result<Folder, FolderError> {
+        loop {
+            let mut named = BTreeSet::new();
+            let folder = folder::read_noting(path, &mut named);
+            let mut watch = self.watch.lock().expect("no holder panics");
+            if !watch.as_mut().is_some_and(|watch| watch.follow(path, &named)) {
+                return folder;
+            }
+        }
+    }
+
     fn try_reload(&self, id: &DistrictId, seat: &Seat) -> Result<bool, String> {
         let (core, crisis) = self.core_of(id).map_err(|error| error.to_string())?;
-        let folder = folder::read(&seat.folder).map_err(|error| error.to_string())?;
+        let folder = self.read_watched(&seat.folder).map_err(|error| error.to_string())?;
         let judged_by = self.parts.trust.standing();
         let mut changes = reload::difference(&self.parts, &folder, &core, crisis, self.clock.now(), "folder");
         let changed = !changes.is_empty();

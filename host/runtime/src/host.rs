@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) problems: Mutex<BTreeMap<DistrictId, String>>,
     pub(crate) attempts: Mutex<BTreeMap<DistrictId, VecDeque<Attempt>>>,
+    /// Watches the folders until the host stops.
+    pub(crate) watch: Mutex<Option<FolderWatch>>,
     stopping: AtomicBool,
     submitted: AtomicUsize,
     low_space: AtomicBool,
@@ -91,7 +93,6 @@ pub struct Host {
     keeper: Mutex<Option<ViewKeeper>>,
     notary: Mutex<Option<Notary>>,
     revocation: Mutex<Option<RevocationWatch>>,
-    watch: Mutex<Option<FolderWatch>>,
     delayed: Delayed,
     /// States as of the last durable entries, once the journal has stopped.
     pub(crate) stopped: Delayed,
@@ -200,6 +201,7 @@ impl Host {
             metrics,
             problems: Mutex::new(problems),
             attempts: Mutex::new(attempts),
+            watch: Mutex::new(None),
             stopping: AtomicBool::new(false),
             submitted: AtomicUsize::new(0),
             low_space: AtomicBool::new(false),
@@ -217,7 +219,10 @@ impl Host {
                 Inner::folder_changed(&reloading, path);
             }
         };
-        let watch = FolderWatch::start(watched, Arc::new(on_change))?;
+        // Before anything it calls back can find no watch that follows.
+        let mut watch = inner.watch.lock().expect("no holder panics");
+        *watch = Some(FolderWatch::start(watched, Arc::new(on_change))?);
+        drop(watch);
         Ok(Self {
             inner,
             clock: options.clock,
@@ -225,7 +230,6 @@ impl Host {
             keeper: Mutex::new(keeper),
             notary: Mutex::new(Some(notary)),
             revocation: Mutex::new(Some(revocation)),
-            watch: Mutex::new(Some(watch)),
             delayed: Delayed::default(),
             stopped: Delayed::default(),
             followed,
@@ -514,7 +518,7 @@ impl Host {
     /// Lets what waits be decided, writes the view, and ends every thread.
     pub fn close(&self) {
         self.inner.stopping.store(true, Ordering::SeqCst);
-        *self.watch.lock().expect("no holder panics") = None;
+        *self.inner.watch.lock().expect("no holder panics") = None;
         *self.revocation.lock().expect("no holder panics") = None;
         for (id, seat) in &self.inner.seats {
             drop(self.inner.shards[seat.shard].send(Message { district: id.clone(), command: Command::Stop }));

@@ -8,8 +8,7 @@ use muster_kernel::{Digest, Milliseconds, PolicyMode};
 use muster_packages::attestation::{
     Denied, DenyEntry, DenyStatement, Envelope, Predicate, Release, ReleaseOffice, SecretKey, Statement,
 };
-use muster_testkit::examples::{self, Examples};
-use muster_testkit::guests;
+use muster_testkit::{examples, guests};
 use tempfile::TempDir;
 
 use super::*;
@@ -25,7 +24,7 @@ struct Desk {
     vendor: SecretKey,
     revoker: SecretKey,
     folder: TempDir,
-    _examples: Examples,
+    _examples: TempDir,
 }
 
 impl Desk {
