@@ -1,6 +1,7 @@
 //! The view's form of a district: one item per row, in a compact encoding, always rebuildable from the journal.
 //!
-//! The version changes with any change of a row's shape; a reader that meets another version folds the journal anew.
+//! The version changes with any change of a row's shape, or of what folding makes of the same entries; a reader that meets
+//! another version folds the journal anew.
 
 use alloc::vec::Vec;
 
@@ -12,8 +13,8 @@ use crate::state::{Core, State};
 use crate::table::Table;
 use crate::{Digest, fold};
 
-/// The version of the rows' shape.
-pub const VERSION: u32 = 4;
+/// The version of the rows' shape and of what they say.
+pub const VERSION: u32 = 5;
 
 /// An item of the view: key, and value or `None` when it was removed.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);

@@ -1,6 +1,7 @@
 //! People and folders change a district's policies while it serves: one change after the other in each district, beside
 //! the path of events, and between two events in the end.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,16 +11,14 @@ use muster_kernel::role::Binding;
 use muster_kernel::settings::Settings;
 use muster_kernel::state::Core;
 use muster_kernel::{Digest, DistrictId, Instant, PolicyMode, Role, State};
-use muster_packages::attestation::Attestations;
-use muster_packages::trust::{Case, Reason};
 use muster_packages::{Package, PackageError};
 use muster_store::VaultError;
 use tokio::sync::oneshot;
 
 use crate::activation::trust::Standing;
-use crate::activation::{Attempt, Candidate, HOST, Scene, is_in_crisis};
+use crate::activation::{Attempt, Candidate, Scene, is_in_crisis};
 use crate::district::{Install, exercise_of, is_exercise};
-use crate::folder::{self, Allowed, BoundFiles};
+use crate::folder::{self, Allowed, BoundFiles, Folder, FolderError};
 use crate::host::{Host, Inner, Seat};
 use crate::refusal::QueryError;
 use crate::reload;
@@ -112,7 +111,9 @@ pub enum ChangeError {
     #[error("nothing is on trial for {0}; begin with `muster policy shadow` or `canary`")]
     NoTrial(Role),
     /// Nothing was in force before.
-    #[error("{0} has no earlier policy{1} to go back to; see `muster policy history`")]
+    #[error(
+        "{0} has no earlier policy{1} to go back to, besides what was let in for a time only; see `muster policy history`, and activate it instead"
+    )]
     NoPast(Role, String),
     /// A share of incidents that cannot be.
     #[error("a canary answers for 1 to 999 of a thousand incidents")]
@@ -218,7 +219,7 @@ impl Inner {
         }
     }
 
-    fn reload_one(&self, id: &DistrictId, seat: &Seat) {
+    pub(crate) fn reload_one(&self, id: &DistrictId, seat: &Seat) {
         let _one_at_a_time = seat.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let outcome = self.try_reload(id, seat);
         let mut problems = self.problems.lock().expect("no holder panics");
@@ -236,9 +237,22 @@ impl Inner {
         }
     }
 
+    /// Reads a district's folder, and watches what it names, whether all of it can be used or not. What was not watched yet
+    /// is read again: it may have been saved in between.
+    fn read_watched(&self, path: &Path) -> Result<Folder, FolderError> {
+        loop {
+            let mut named = BTreeSet::new();
+            let folder = folder::read_noting(path, &mut named);
+            let mut watch = self.watch.lock().expect("no holder panics");
+            if !watch.as_mut().is_some_and(|watch| watch.follow(path, &named)) {
+                return folder;
+            }
+        }
+    }
+
     fn try_reload(&self, id: &DistrictId, seat: &Seat) -> Result<bool, String> {
         let (core, crisis) = self.core_of(id).map_err(|error| error.to_string())?;
-        let folder = folder::read(&seat.folder).map_err(|error| error.to_string())?;
+        let folder = self.read_watched(&seat.folder).map_err(|error| error.to_string())?;
         let judged_by = self.parts.trust.standing();
         let mut changes = reload::difference(&self.parts, &folder, &core, crisis, self.clock.now(), "folder");
         let changed = !changes.is_empty();
@@ -279,7 +293,7 @@ impl Inner {
 
     /// A drill is played by the rules that hold: whatever changes them changes them there too. A drill that has not begun
     /// keeps it until it does.
-    fn tell_drill(&self, id: &DistrictId, command: Command) {
+    pub(crate) fn tell_drill(&self, id: &DistrictId, command: Command) {
         if let Err(error) = self.send(&exercise_of(id), command) {
             tracing::warn!(target: "muster::change", district = %id, %error, "the drill's district was not told of a change");
         }
@@ -299,7 +313,7 @@ impl Inner {
         }
     }
 
-    fn core_of(&self, id: &DistrictId) -> Result<(Core, bool), ChangeError> {
+    pub(crate) fn core_of(&self, id: &DistrictId) -> Result<(Core, bool), ChangeError> {
         let (command, told) = shard::query(|state: &State| (state.core.clone(), is_in_crisis(state)));
         self.send(id, command)?;
         told.blocking_recv().map_err(|_| ChangeError::Stopping)
@@ -406,7 +420,7 @@ impl Inner {
         Ok(serde_json::from_slice(&bytes).map_err(changed)?)
     }
 
-    fn attestations_of(&self, activation: &Activation) -> Result<Vec<u8>, ChangeError> {
+    pub(crate) fn attestations_of(&self, activation: &Activation) -> Result<Vec<u8>, ChangeError> {
         let kept = activation.evidence.as_ref().and_then(|evidence| evidence.attestations);
         Ok(kept.map(|digest| self.parts.vault.get(&digest.0)).transpose()?.unwrap_or_default())
     }
@@ -442,69 +456,6 @@ impl Inner {
         self.remember(id, attempt.clone());
         Ok(attempt)
     }
-
-    /// The trust files changed: what is revoked answers nothing from the next event on, and what waits is tried again.
-    pub(crate) fn trust_changed(&self) {
-        self.parts.trust.reread(self.clock.now());
-        self.withdraw_denied();
-        for (id, seat) in self.seats.iter().filter(|(id, _)| !is_exercise(id)) {
-            self.reload_one(id, seat);
-        }
-    }
-
-    /// Takes every package that the deny-list names from every place where it may answer.
-    pub(crate) fn withdraw_denied(&self) {
-        let standing = self.parts.trust.standing();
-        if standing.deny.entries.is_empty() {
-            return;
-        }
-        let by = format!("{HOST} (deny-list {})", standing.deny.sequence);
-        for id in self.seats.keys() {
-            let Ok((core, _)) = self.core_of(id) else { continue };
-            let mut withdrawn = std::collections::BTreeSet::new();
-            for (role, _, activation) in core.bindings() {
-                let Some(because) = self.denied(&standing, id, role, activation) else { continue };
-                let package = activation.package;
-                if !withdrawn.insert((role, package)) {
-                    continue;
-                }
-                tracing::warn!(target: "muster::trust", district = %id, %role, package = %package.short(), "a revoked package may not answer any more");
-                let withdrawal = Withdrawal { package, role: Some(role), trial_only: false, by: by.clone(), because };
-                // A drill that has not begun has nothing bound yet, and begins with what it is told.
-                if !is_exercise(id) {
-                    self.tell_drill(id, Command::Withdraw { withdrawal: withdrawal.clone(), told: None });
-                }
-                let (tell, told) = oneshot::channel();
-                if self.send(id, Command::Withdraw { withdrawal, told: Some(tell) }).is_ok() {
-                    drop(told.blocking_recv());
-                }
-            }
-        }
-    }
-
-    /// Why an activation may not answer any more: its package is denied, or without a denied key too few stand behind it.
-    /// A key that merely ran out takes nothing back that was in force.
-    fn denied(
-        &self,
-        standing: &Standing,
-        district: &DistrictId,
-        role: Role,
-        activation: &Activation,
-    ) -> Option<Because> {
-        let attestations = self.attestations_of(activation).ok()?;
-        let attestations = Attestations::read(&attestations).ok()?;
-        let case = Case {
-            package: activation.package,
-            district,
-            role,
-            settings: activation.settings,
-            at: self.clock.now(),
-            crisis: false,
-        };
-        let refusal = standing.trust.judge(&case, &attestations, &standing.deny).err()?;
-        let revoked = matches!(refusal.reason, Reason::RevokedPackage { .. } | Reason::RevokedKey { .. });
-        revoked.then(|| Because::new("host:revoked", refusal.reason.chinese(), refusal.reason.to_string()))
-    }
 }
 
 /// How far the district's folder lets the role's package go.
@@ -513,17 +464,18 @@ fn allowed(seat: &Seat, role: Role) -> Result<Allowed, ChangeError> {
     Ok(folder.policies.get(&role).map(|files| files.allowed.clone()).unwrap_or_default())
 }
 
-/// What answered before: the newest that is not in force, or the newest of a package.
+/// What answered before: the newest that is not in force, or the newest of a package. What was let in for a time stood on
+/// people's word until its end, and is no past to go back to.
 pub(crate) fn past(core: &Core, role: Role, to: Option<Digest>) -> Result<&Activation, ChangeError> {
     let in_force = core.activation(role, Binding::InForce);
     let history = core.standby.get(&role).map(|standby| standby.history.as_slice()).unwrap_or_default();
+    let mut history = history.iter().rev().map(|past| &past.activation).filter(|past| !past.is_for_a_time());
     let other = |past: &&Activation| match to {
         Some(package) => past.package == package,
         None => in_force.is_none_or(|in_force| !in_force.runs_as(past)),
     };
     let named = to.map(|package| format!(" with package {}", package.short())).unwrap_or_default();
-    let found = history.iter().rev().map(|past| &past.activation).find(other);
-    found.ok_or(ChangeError::NoPast(role, named))
+    history.find(other).ok_or(ChangeError::NoPast(role, named))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use muster_kernel::record::{Evidence, Exception};
+use muster_kernel::state::Past;
 use muster_packages::attestation::{Denied, DenyEntry, DenyStatement, Envelope, SecretKey, Statement};
 use muster_testkit::{examples, guests};
 
@@ -93,4 +95,32 @@ fn what_is_revoked_while_it_is_looked_at_never_takes_force() {
     assert!(attempt.seq.is_some(), "{attempt:?}");
     assert_eq!(in_force(), package);
     host.close();
+}
+
+/// A state in which these were in force, one after the other.
+fn after(history: &[Activation]) -> Core {
+    let mut core = Core::default();
+    let past = |activation: &Activation| Past { seq: 1, at: Instant::MAX, activation: activation.clone() };
+    core.standby.entry(Role::Discretion).or_default().history = history.iter().map(past).collect();
+    core.policies.extend(history.last().map(|last| (Role::Discretion, last.clone())));
+    core
+}
+
+#[test]
+fn a_rollback_never_brings_back_what_was_let_in_for_a_time() {
+    let plain = |name: &str| {
+        Activation::plain(Role::Discretion, name, "1.0.0", Digest::of(name.as_bytes()), Digest::ZERO, "none")
+    };
+    let broken = Activation { expires: Some(Instant::from_millis(1)), ..plain("broken") };
+    let kind = Exception::BREAK_GLASS.to_owned();
+    let exception = Exception { kind, people: vec!["li".into(), "wang".into()], reason: "water".into() };
+    let evidence = Evidence { exceptions: vec![exception], ..Evidence::default() };
+    let endless = Activation { evidence: Some(Box::new(evidence)), ..plain("endless") };
+    let (first, second) = (plain("first"), plain("second"));
+    let core = after(&[second.clone(), broken.clone(), endless.clone(), second.clone()]);
+    for to in [None, Some(broken.package), Some(endless.package)] {
+        assert!(matches!(past(&core, Role::Discretion, to), Err(ChangeError::NoPast(..))), "{to:?}");
+    }
+    let core = after(&[first.clone(), second.clone(), broken, endless, second]);
+    assert_eq!(past(&core, Role::Discretion, None).expect("a past"), &first);
 }

@@ -26,6 +26,7 @@ use crate::open::{OpenError, Parts};
 use crate::past::{self, AsOf, Delayed};
 use crate::refusal::{Permission, QueryError, SubmitError};
 use crate::reload::FolderWatch;
+use crate::revocation::RevocationWatch;
 use crate::seats::OpenedDistrict;
 use crate::shard::{self, Command, Mailbox, Message, Shard, Submission};
 use crate::status::{DistrictStatus, Loaded, status_of};
@@ -77,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) problems: Mutex<BTreeMap<DistrictId, String>>,
     pub(crate) attempts: Mutex<BTreeMap<DistrictId, VecDeque<Attempt>>>,
+    /// Watches the folders until the host stops.
+    pub(crate) watch: Mutex<Option<FolderWatch>>,
     stopping: AtomicBool,
     submitted: AtomicUsize,
     low_space: AtomicBool,
@@ -89,7 +92,7 @@ pub struct Host {
     threads: Mutex<Vec<JoinHandle<()>>>,
     keeper: Mutex<Option<ViewKeeper>>,
     notary: Mutex<Option<Notary>>,
-    watch: Mutex<Option<FolderWatch>>,
+    revocation: Mutex<Option<RevocationWatch>>,
     delayed: Delayed,
     /// States as of the last durable entries, once the journal has stopped.
     pub(crate) stopped: Delayed,
@@ -198,12 +201,16 @@ impl Host {
             metrics,
             problems: Mutex::new(problems),
             attempts: Mutex::new(attempts),
+            watch: Mutex::new(None),
             stopping: AtomicBool::new(false),
             submitted: AtomicUsize::new(0),
             low_space: AtomicBool::new(false),
         });
-        // What was revoked while the host was down answers nothing.
+        // What was revoked while the host was down answers nothing; what is revoked from an instant to come goes then.
+        let asked = inner.clock.now();
         inner.withdraw_denied();
+        let revocation = RevocationWatch::start(Arc::clone(&inner), asked)
+            .map_err(|reason| OpenError::System { what: "start the revocation thread".into(), reason })?;
         let (reloading, trust) = (Arc::clone(&inner), options.trust);
         let on_change = move |path: &Path| {
             if trust.as_deref() == Some(path) {
@@ -212,14 +219,17 @@ impl Host {
                 Inner::folder_changed(&reloading, path);
             }
         };
-        let watch = FolderWatch::start(watched, Arc::new(on_change))?;
+        // Before anything it calls back can find no watch that follows.
+        let mut watch = inner.watch.lock().expect("no holder panics");
+        *watch = Some(FolderWatch::start(watched, Arc::new(on_change))?);
+        drop(watch);
         Ok(Self {
             inner,
             clock: options.clock,
             threads: Mutex::new(threads),
             keeper: Mutex::new(keeper),
             notary: Mutex::new(Some(notary)),
-            watch: Mutex::new(Some(watch)),
+            revocation: Mutex::new(Some(revocation)),
             delayed: Delayed::default(),
             stopped: Delayed::default(),
             followed,
@@ -508,7 +518,8 @@ impl Host {
     /// Lets what waits be decided, writes the view, and ends every thread.
     pub fn close(&self) {
         self.inner.stopping.store(true, Ordering::SeqCst);
-        *self.watch.lock().expect("no holder panics") = None;
+        *self.inner.watch.lock().expect("no holder panics") = None;
+        *self.revocation.lock().expect("no holder panics") = None;
         for (id, seat) in &self.inner.seats {
             drop(self.inner.shards[seat.shard].send(Message { district: id.clone(), command: Command::Stop }));
         }

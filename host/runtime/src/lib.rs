@@ -25,6 +25,7 @@ mod priority;
 mod recorded;
 mod refusal;
 mod reload;
+mod revocation;
 mod seats;
 mod shard;
 pub mod stage;

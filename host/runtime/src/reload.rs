@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use muster_kernel::charter::Charter;
 use muster_kernel::role::Binding;
 use muster_kernel::state::Core;
-use muster_kernel::{Digest, Instant, PolicyMode, Role};
+use muster_kernel::{Digest, PolicyMode, Role};
 use notify::{RecursiveMode, Watcher};
 
 use crate::activation::{self, Attempt, Candidate, Scene};
@@ -22,6 +22,9 @@ use crate::open::{OpenError, Parts};
 
 /// How long a folder must be quiet before it is read: editors write in several steps.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How long after the first change it is read at the latest: a file that is written all the time keeps no revocation away.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// What a folder wants changed, as far as it may.
 #[derive(Default)]
@@ -56,7 +59,7 @@ pub(crate) fn difference(
     folder: &Folder,
     core: &Core,
     crisis: bool,
-    now: Instant,
+    now: muster_kernel::Instant,
     way: &'static str,
 ) -> Changes {
     // A drill's district bears a name of its own; everything else of the charter is the same.
@@ -112,62 +115,127 @@ fn wanted(parts: &Parts, folder: &Folder, core: &Core, way: &'static str) -> Vec
     in_force.chain(baselines.map(|(role, files)| of(role, PolicyMode::Baseline, files))).collect()
 }
 
+/// The folders that are watched, each with the district folder - or trust file - that it belongs to.
+type Owners = Arc<Mutex<Vec<(PathBuf, PathBuf)>>>;
+
 /// Watches folders until it is dropped.
 pub(crate) struct FolderWatch {
-    _watcher: notify::RecommendedWatcher,
+    watcher: notify::RecommendedWatcher,
+    owners: Owners,
 }
 
 /// What the watch calls for each folder that may have changed.
 pub(crate) type OnChange = Arc<dyn Fn(&Path) + Send + Sync>;
 
+/// What the system tells of.
+#[derive(Debug)]
+enum Told {
+    /// Something of this path changed.
+    Path(PathBuf),
+    /// Some of what changed was not told: anything may have.
+    Anything,
+}
+
 impl FolderWatch {
     /// Calls back, on a thread of its own, for each district folder of which a watched file changed.
     pub(crate) fn start(folders: Vec<(PathBuf, BTreeSet<PathBuf>)>, on_change: OnChange) -> Result<Self, OpenError> {
-        let (tell, told) = channel::<PathBuf>();
+        let (tell, told) = channel::<Told>();
         let failed = |reason: notify::Error| OpenError::System {
             what: "watch the district folders".into(),
             reason: std::io::Error::other(reason),
         };
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let Ok(event) = event else { return };
-            if event.kind.is_access() {
-                return;
-            }
-            for path in event.paths {
-                // The receiver is gone only when the host stops.
-                drop(tell.send(path));
-            }
-        })
-        .map_err(failed)?;
-        let mut owners = Vec::new();
+        // The receiver is gone only when the host stops.
+        let hear =
+            move |event: notify::Result<notify::Event>| heard(event).into_iter().for_each(|one| drop(tell.send(one)));
+        let watcher = notify::recommended_watcher(hear).map_err(failed)?;
+        let mut watch = Self { watcher, owners: Owners::default() };
         for (district, watched) in folders {
             for folder in watched {
-                let folder = folder.canonicalize().unwrap_or(folder);
-                watcher.watch(&folder, RecursiveMode::NonRecursive).map_err(failed)?;
-                owners.push((folder, district.clone()));
+                watch.add(&district, &folder).map_err(failed)?;
             }
         }
+        let owners = Arc::clone(&watch.owners);
         let spawned = std::thread::Builder::new().name("reload".into()).spawn(move || run(&told, &owners, &on_change));
         spawned.map_err(|reason| OpenError::System { what: "start the reload thread".into(), reason })?;
-        Ok(Self { _watcher: watcher })
+        Ok(watch)
+    }
+
+    /// Watches what a district's folder names by now, too. True when any of it was not watched before: then what lies there
+    /// may have changed unseen since it was read.
+    pub(crate) fn follow(&mut self, district: &Path, named: &BTreeSet<PathBuf>) -> bool {
+        let mut grown = false;
+        for folder in named {
+            match self.add(district, folder) {
+                Ok(new) => grown |= new,
+                Err(error) => tracing::warn!(
+                    target: "muster::reload", folder = %folder.display(), %error,
+                    "a folder that a district names cannot be watched; once it is there, save the district.toml again"
+                ),
+            }
+        }
+        grown
+    }
+
+    fn add(&mut self, district: &Path, folder: &Path) -> notify::Result<bool> {
+        let owned = (folder.canonicalize().unwrap_or_else(|_| folder.into()), district.to_path_buf());
+        if self.owners.lock().expect("no holder panics").contains(&owned) {
+            return Ok(false);
+        }
+        self.watcher.watch(&owned.0, RecursiveMode::NonRecursive)?;
+        self.owners.lock().expect("no holder panics").push(owned);
+        Ok(true)
     }
 }
 
-fn run(told: &Receiver<PathBuf>, owners: &[(PathBuf, PathBuf)], on_change: &OnChange) {
-    while let Ok(first) = told.recv() {
-        let mut changed = vec![first];
-        loop {
-            match told.recv_timeout(QUIET) {
-                Ok(path) => changed.push(path),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-        let touched = |folder: &Path| changed.iter().any(|path| path.parent() == Some(folder) || path == folder);
-        let districts: BTreeSet<&PathBuf> =
-            owners.iter().filter(|(folder, _)| touched(folder)).map(|(_, district)| district).collect();
-        for district in districts {
-            on_change(district);
+/// What an event of the system means here.
+fn heard(event: notify::Result<notify::Event>) -> Vec<Told> {
+    match event {
+        Ok(event) if event.need_rescan() => vec![Told::Anything],
+        Ok(event) if event.kind.is_access() => Vec::new(),
+        Ok(event) => event.paths.into_iter().map(Told::Path).collect(),
+        Err(error) => {
+            tracing::warn!(target: "muster::reload", %error, "the system could not tell what changed; every folder is read again");
+            vec![Told::Anything]
         }
     }
 }
+
+/// What was told until there is quiet, or, where something never is quiet, until the longest wait is over. `None` once
+/// nobody tells any more.
+fn collect(told: &Receiver<Told>, quiet: Duration, longest: Duration) -> Option<Vec<Told>> {
+    let mut changed = vec![told.recv().ok()?];
+    let deadline = Instant::now() + longest;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Some(changed);
+        }
+        match told.recv_timeout(quiet.min(left)) {
+            Ok(one) => changed.push(one),
+            Err(RecvTimeoutError::Timeout) => return Some(changed),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+fn run(told: &Receiver<Told>, owners: &Owners, on_change: &OnChange) {
+    while let Some(changed) = collect(told, QUIET, LONGEST) {
+        let touched = |folder: &Path| {
+            changed.iter().any(|one| match one {
+                Told::Path(path) => path.parent() == Some(folder) || path == folder,
+                Told::Anything => true,
+            })
+        };
+        let districts: BTreeSet<PathBuf> = {
+            let owners = owners.lock().expect("no holder panics");
+            owners.iter().filter(|(folder, _)| touched(folder)).map(|(_, district)| district.clone()).collect()
+        };
+        for district in districts {
+            on_change(&district);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "reload_tests.rs"]
+mod tests;

@@ -33,13 +33,24 @@ pub(super) fn activated(state: &mut State, moment: Moment, activation: &Activati
         }
         PolicyMode::Baseline => standby(state, activation.role).baseline = Some(activation.clone()),
     }
+    set_expiry(state, activation.role);
+}
+
+/// INVARIANT (broken glass): whatever was let in for a time has its deadline as long as it may answer from any place. One
+/// timer a role, at the earliest end.
+fn set_expiry(state: &mut State, role: Role) {
+    let bound = state.core.bindings().filter(|(of, _, _)| *of == role);
+    match bound.filter_map(|(_, _, activation)| activation.expires).min() {
+        Some(due) => timers::set(state, expiry(role), due, TimerPurpose::PolicyExpiry(role)),
+        None => timers::remove(state, &expiry(role)),
+    }
 }
 
 fn standby(state: &mut State, role: Role) -> &mut Standby {
     state.core.standby.entry(role).or_default()
 }
 
-/// Puts a policy in force. The one before it stands behind it from now on, if it did well.
+/// Puts a policy in force. The one before it stands behind it from now on, if it did well and was not for a time only.
 fn enforce(state: &mut State, moment: Moment, activation: &Activation, keep_before: bool) {
     let role = activation.role;
     let good = is_good(state, role, moment.at);
@@ -59,7 +70,7 @@ fn enforce(state: &mut State, moment: Moment, activation: &Activation, keep_befo
     if standby.former.len() > FORMER_MAX {
         standby.former.remove(0);
     }
-    if let Some(before) = before.filter(|_| good && keep_before) {
+    if let Some(before) = before.filter(|before| good && keep_before && !before.is_for_a_time()) {
         standby.last_known_good = Some(before);
     }
     standby.last_known_good = standby.last_known_good.take().filter(|known| !known.runs_as(activation));
@@ -68,10 +79,6 @@ fn enforce(state: &mut State, moment: Moment, activation: &Activation, keep_befo
     standby.history.push(Past { seq: moment.seq, at: moment.at, activation: activation.clone() });
     if standby.history.len() > HISTORY_MAX {
         standby.history.remove(0);
-    }
-    match activation.expires {
-        Some(due) => timers::set(state, expiry(role), due, TimerPurpose::PolicyExpiry(role)),
-        None => timers::remove(state, &expiry(role)),
     }
 }
 
@@ -101,13 +108,13 @@ pub(super) fn demoted(state: &mut State, moment: Moment, role: Role, binding: Bi
     match binding {
         Binding::InForce => {
             state.core.policies.remove(&role);
-            timers::remove(state, &expiry(role));
             let next = state.core.next_in_line(role).cloned();
             let standby = standby(state, role);
             standby.last_known_good = None;
             standby.health = Health::default();
             if let Some(next) = next {
-                let next = Activation { mode: PolicyMode::Enforce, expires: None, ..next };
+                // It ends when it was to end, wherever it answers from.
+                let next = Activation { mode: PolicyMode::Enforce, ..next };
                 standby.history.push(Past { seq: moment.seq, at: moment.at, activation: next.clone() });
                 if standby.history.len() > HISTORY_MAX {
                     standby.history.remove(0);
@@ -120,6 +127,7 @@ pub(super) fn demoted(state: &mut State, moment: Moment, role: Role, binding: Bi
         Binding::Baseline => standby(state, role).baseline = None,
         Binding::Former(_) => standby(state, role).former.retain(|former| former.package != package),
     }
+    set_expiry(state, role);
 }
 
 /// Counts what was answered.

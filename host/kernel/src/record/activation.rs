@@ -71,6 +71,13 @@ impl Activation {
     pub fn runs_as(&self, other: &Self) -> bool {
         self.package == other.package && self.settings == other.settings && self.terms == other.terms
     }
+
+    /// Whether it was let in for a time only: with an end, or by a broken glass, which never comes without one. Nothing
+    /// brings it back by itself once another is in its place.
+    pub fn is_for_a_time(&self) -> bool {
+        let exceptions = self.evidence.iter().flat_map(|evidence| &evidence.exceptions);
+        self.expires.is_some() || exceptions.into_iter().any(|exception| exception.kind == Exception::BREAK_GLASS)
+    }
 }
 
 /// What a binding gives a package: manifest, binding and host ceiling, intersected when it was activated.
@@ -168,4 +175,9 @@ pub struct Exception {
     pub people: Vec<String>,
     /// Why.
     pub reason: String,
+}
+
+impl Exception {
+    /// The kind that sets aside the backtest and the rules of an emergency.
+    pub const BREAK_GLASS: &str = "break_glass";
 }

@@ -11,7 +11,7 @@ use crate::fold::is_failing;
 use crate::record::{Activation, Fact, Withdrawal};
 use crate::role::Binding;
 use crate::state::Trial;
-use crate::{Digest, PolicyMode, Role};
+use crate::{Digest, Instant, PolicyMode, Role};
 
 impl Deciding<'_> {
     pub(super) fn activate(&mut self, activation: Activation) {
@@ -55,17 +55,26 @@ impl Deciding<'_> {
         self.record(Fact::PolicyDemoted { role, binding, package, to, because });
     }
 
-    /// The time of a policy that was let in for a while is over.
+    /// The time of what was let in for a while is over: it leaves every place whose end has come. The place in force goes
+    /// last, so that nothing takes it whose own time is over.
     pub(super) fn policy_expired(&mut self, role: Role) {
-        let Some(activation) = self.state.core.policies.get(&role) else { return };
-        let Some(expires) = activation.expires else { return };
-        let (package, name) = (activation.package, activation.name.clone());
-        let because = Because::new(
-            "host:policy-expired",
-            format!("{name} 的临时启用期限({})已到", self.local(expires)),
-            format!("{name} was let in until {}, and that is over", self.local(expires)),
-        );
-        self.demote(role, Binding::InForce, package, because);
+        let now = self.moment.at;
+        let bound = self.state.core.bindings().filter(|(of, _, _)| *of == role);
+        let mut over: Vec<(Binding, Digest, String, Instant)> = bound
+            .filter_map(|(_, binding, activation)| {
+                let expires = activation.expires.filter(|expires| *expires <= now)?;
+                Some((binding, activation.package, activation.name.clone(), expires))
+            })
+            .collect();
+        over.sort_by_key(|(binding, ..)| *binding == Binding::InForce);
+        for (binding, package, name, expires) in over {
+            let because = Because::new(
+                "host:policy-expired",
+                format!("{name} 的临时启用期限({})已到", self.local(expires)),
+                format!("{name} was let in until {}, and that is over", self.local(expires)),
+            );
+            self.demote(role, binding, package, because);
+        }
     }
 
     /// After every decision: whoever failed or differed in it too often loses its place, from the next event on.

@@ -333,6 +333,64 @@ fn what_was_let_in_for_a_time_goes_to_the_second() {
 }
 
 #[test]
+fn what_was_let_in_for_a_time_is_never_the_last_known_good() {
+    let mut district = District::new(ChangeRules { failures_max: 1, ..ChangeRules::default() });
+    district.signal("s-1");
+    let expires = Some(district.now + Milliseconds::hours(2));
+    district.step(Input::Activate(Activation { expires, ..activation("broken glass", PolicyMode::Enforce) }));
+    district.signal("s-2");
+    // It has answered well, and another is put in its place before its end.
+    district.step(Input::Activate(activation("third", PolicyMode::Enforce)));
+    let good = district.state.core.activation(Role::Escalation, Binding::LastKnownGood).expect("the one before it");
+    assert_eq!(good.name, "first");
+    assert_eq!(district.state.next_due(), None, "nothing has an end any more");
+    district.now = district.now + Milliseconds::hours(3);
+    district.places.0.insert(Binding::InForce, fails());
+    district.places.0.insert(Binding::LastKnownGood, works("first"));
+    assert_eq!(District::told(&district.signal("s-3")), ["first"]);
+    assert_eq!(district.state.core.policies[&Role::Escalation].name, "first");
+}
+
+#[test]
+fn a_trial_and_a_baseline_end_when_they_were_to_end() {
+    for mode in [PolicyMode::Shadow, PolicyMode::Canary, PolicyMode::Baseline] {
+        let mut district = District::new(ChangeRules::default());
+        let (expires, permille) = (district.now + Milliseconds::hours(2), Some(999));
+        let wanted = Activation { expires: Some(expires), permille, ..activation("broken glass", mode) };
+        district.step(Input::Activate(wanted));
+        assert_eq!(district.state.next_due(), Some(expires), "{mode:?}");
+        district.places.0.insert(Binding::Candidate, works("candidate"));
+        district.signal("s-1");
+        // Another change meanwhile takes the deadline of none.
+        district.step(Input::Activate(activation("second", PolicyMode::Enforce)));
+        assert_eq!(district.state.next_due(), Some(expires), "{mode:?}");
+        district.now = expires;
+        let step = district.step(Input::Timer);
+        let gone = |fact: &Fact| matches!(fact, Fact::PolicyDemoted { to: None, .. });
+        assert!(step.entry.facts.iter().any(gone), "{mode:?}");
+        let left: Vec<&str> = district.state.core.bindings().map(|(_, _, bound)| bound.name.as_str()).collect();
+        assert!(!left.contains(&"broken glass"), "{mode:?}: {left:?}");
+        assert!(left.contains(&"second"), "{mode:?}: {left:?}");
+        assert_eq!(district.state.next_due(), None, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_baseline_that_takes_the_place_of_a_failing_policy_keeps_its_end() {
+    let mut district = District::new(ChangeRules { failures_max: 1, ..ChangeRules::default() });
+    let expires = district.now + Milliseconds::hours(2);
+    district
+        .step(Input::Activate(Activation { expires: Some(expires), ..activation("baseline", PolicyMode::Baseline) }));
+    district.places.0.insert(Binding::InForce, fails());
+    district.places.0.insert(Binding::Baseline, works("baseline"));
+    district.signal("s-1");
+    assert_eq!(district.state.core.policies[&Role::Escalation].name, "baseline");
+    district.now = expires;
+    district.step(Input::Timer);
+    assert_eq!(district.state.core.bindings().count(), 0, "it outlived its end");
+}
+
+#[test]
 fn a_revoked_package_leaves_every_place_at_once() {
     let mut district = District::new(ChangeRules::default());
     district.signal("s-1");

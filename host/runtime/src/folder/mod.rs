@@ -230,18 +230,26 @@ struct TimesFile {
 /// # Errors
 /// When anything in it cannot be used; nothing is half read.
 pub fn read(path: &Path) -> Result<Folder, FolderError> {
-    let mut watched = BTreeSet::new();
-    let (charter, policies) = read_charter(path, &mut watched)?;
+    read_noting(path, &mut BTreeSet::new())
+}
+
+/// The same; and notes the folders of the files that are named, also when one of them cannot be used.
+///
+/// # Errors
+/// When anything in it cannot be used; nothing is half read.
+pub(crate) fn read_noting(path: &Path, watched: &mut BTreeSet<PathBuf>) -> Result<Folder, FolderError> {
+    let (charter, policies) = read_charter(path, watched)?;
     let bytes = serde_json::to_vec(&charter).expect("a charter holds nothing that JSON cannot say");
     let (mut bound, mut baselines) = (BTreeMap::new(), BTreeMap::new());
     for (role, files) in policies {
         let field = policies::field(role);
-        bound.insert(role, policies::read(path, &field, &files, &mut watched)?);
+        bound.insert(role, policies::read(path, &field, &files, watched)?);
         if let Some(files) = &files.baseline {
-            baselines.insert(role, policies::read(path, &format!("{field}.baseline"), files, &mut watched)?);
+            baselines.insert(role, policies::read(path, &format!("{field}.baseline"), files, watched)?);
         }
     }
     let charter_digest = Digest::of(&bytes);
+    let watched = watched.clone();
     Ok(Folder { path: path.into(), charter, charter_digest, policies: bound, baselines, watched })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A question then copies nothing on the host's side: rows and texts are handed to the guest from where they lie, and a
 //! column that is asked for by its text is looked up, not searched. What a question answers is what the kernel's
-//! `Settings::rows` says; a test compares the two.
+//! `Settings::rows` says; a test compares the two. What is done here is counted by nobody: it must stay within one pass over
+//! the settings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -87,12 +88,22 @@ struct Table {
 }
 
 /// Where the words of a column stand: numbers of rows, ascending.
+///
+/// A word's rows and those that any text selects are never written out as one list: the words of one cell times the rows
+/// without one would be work that no call pays for.
 #[derive(Debug)]
 struct Column {
-    /// The rows that a text selects, for each text that some cell names.
-    by_text: BTreeMap<String, Vec<usize>>,
-    /// The rows that any other text selects.
-    other: Vec<usize>,
+    /// The rows whose cell names a word, for each word that some cell names.
+    by_word: BTreeMap<String, Vec<usize>>,
+    /// The rows that any text selects: those without a cell, and those with [`settings::ANY`].
+    any: Vec<usize>,
+}
+
+/// The rows that a text selects in a column. No row is in both lists.
+#[derive(Clone, Copy)]
+struct Selection<'a> {
+    named: &'a [usize],
+    any: &'a [usize],
 }
 
 impl Shelf {
@@ -122,25 +133,25 @@ impl Shelf {
             return numbers(&self.settings, name, matching).iter().map(row).collect();
         };
         let Some((first, rest)) = selections.split_first() else { return table.rows.clone() };
-        let in_all = |number: &&usize| rest.iter().all(|selection| selection.binary_search(number).is_ok());
-        first.iter().filter(in_all).map(row).collect()
+        let in_all = |number: &&usize| rest.iter().all(|selection| selection.holds(**number));
+        first.numbers().filter(in_all).map(row).collect()
     }
 
     /// What each attribute selects by itself; none for a column that no row has, since an absent cell matches anything.
     /// `None` when one of them is no text: the index knows only words.
-    fn selections<'a>(&'a self, name: &str, table: &'a Table, matching: &[Attribute]) -> Option<Vec<&'a [usize]>> {
+    fn selections<'a>(&'a self, name: &str, table: &'a Table, matching: &[Attribute]) -> Option<Vec<Selection<'a>>> {
         let mut selections = Vec::with_capacity(matching.len());
         for wanted in matching {
             let Value::Text(text) = &wanted.value else { return None };
             let Some(column) = table.columns.get(&wanted.key) else { continue };
             let column = column.get_or_init(|| Column::of(&self.settings, name, &wanted.key));
-            selections.push(column.by_text.get(text).unwrap_or(&column.other).as_slice());
+            selections.push(column.selection(text));
         }
         Some(selections)
     }
 }
 
-/// The numbers of the rows that `Settings::rows` answers with.
+/// The numbers of the rows that `Settings::rows` answers with: one pass, for what the index does not know.
 fn numbers(settings: &Settings, table: &str, matching: &[Attribute]) -> Vec<usize> {
     let mut answered = settings.rows(table, matching).peekable();
     let all = settings.tables.get(table).into_iter().flatten().enumerate();
@@ -158,18 +169,49 @@ impl Table {
 }
 
 impl Column {
-    /// What each word selects. Every answer is the kernel's: the index only remembers it.
+    /// What each word selects, as `Settings::rows` has it, in one pass: every cell is split once.
     fn of(settings: &Settings, table: &str, key: &str) -> Self {
-        let selected = |text: &str| numbers(settings, table, &[Attribute::new(key, Value::Text(text.into()))]);
-        let rows = settings.tables.get(table).into_iter().flatten();
-        let texts = rows.filter_map(|row| value::find_text(row, key));
-        let words = texts.flat_map(|text| std::iter::once(text).chain(text.split(settings::OR)));
-        let by_text: BTreeMap<String, Vec<usize>> = words.map(|word| (word.to_owned(), selected(word))).collect();
-        let mut unnamed = String::from("other");
-        while by_text.contains_key(&unnamed) {
-            unnamed.push('+');
+        let mut column = Self { by_word: BTreeMap::new(), any: Vec::new() };
+        for (number, row) in settings.tables.get(table).into_iter().flatten().enumerate() {
+            match value::find(row, key) {
+                None => column.any.push(number),
+                Some(Value::Text(text)) if text == settings::ANY => column.any.push(number),
+                Some(Value::Text(text)) => text.split(settings::OR).for_each(|word| column.name(word, number)),
+                // No text equals what is no text.
+                Some(_) => {}
+            }
         }
-        Self { other: selected(&unnamed), by_text }
+        column
+    }
+
+    /// A row names a word, perhaps more than once.
+    fn name(&mut self, word: &str, number: usize) {
+        match self.by_word.get_mut(word) {
+            Some(rows) if rows.last() == Some(&number) => {}
+            Some(rows) => rows.push(number),
+            None => drop(self.by_word.insert(word.into(), vec![number])),
+        }
+    }
+
+    fn selection(&self, text: &str) -> Selection<'_> {
+        let named = self.by_word.get(text).map(Vec::as_slice).unwrap_or_default();
+        Selection { named, any: &self.any }
+    }
+}
+
+impl<'a> Selection<'a> {
+    fn holds(self, number: usize) -> bool {
+        [self.named, self.any].iter().any(|rows| rows.binary_search(&number).is_ok())
+    }
+
+    /// All of them, in the order of the rows.
+    fn numbers(self) -> impl Iterator<Item = &'a usize> {
+        let (mut named, mut any) = (self.named.iter().peekable(), self.any.iter().peekable());
+        std::iter::from_fn(move || match (named.peek(), any.peek()) {
+            (Some(one), Some(other)) if one < other => named.next(),
+            (_, Some(_)) => any.next(),
+            (_, None) => named.next(),
+        })
     }
 }
 
@@ -211,6 +253,9 @@ mod tests {
             vec![Attribute::new("kind", text("*")), Attribute::new("level", Value::Integer(2))],
             vec![Attribute::new("place", text("there"))],
             vec![Attribute::new("kind", Value::Flag(true)), Attribute::new("place", text("other"))],
+            vec![Attribute::new("kind", text("rain||rain|snow|*")), Attribute::new("place", text("here|*"))],
+            vec![Attribute::new("kind", text("|")), Attribute::new("place", text(""))],
+            vec![Attribute::new("kind", text("snow")), Attribute::new("kind", text("rain"))],
         ];
         let mut settings = Settings::default();
         settings.tables.insert("rule".into(), table);
@@ -222,7 +267,7 @@ mod tests {
     #[test]
     fn the_index_answers_as_the_kernel_does() {
         let shelf = shelf();
-        let texts = ["rain", "storm", "rain|storm", "*", "here", "there", "other", "other+", "", "snow"];
+        let texts = ["rain", "storm", "rain|storm", "*", "here", "there", "other", "other+", "", "snow", "|", "here|*"];
         let values = texts.map(|text| Value::Text(text.into()));
         let values: Vec<Value> =
             values.into_iter().chain([Value::Integer(1), Value::Flag(true), Value::Unknown]).collect();
@@ -243,7 +288,26 @@ mod tests {
                 check(&[one.clone(), other.clone()]);
             }
         }
-        assert_eq!(numbers(&shelf.settings, "rule", &[]).len(), 5, "the comparison is not of nothing with nothing");
+        assert_eq!(numbers(&shelf.settings, "rule", &[]).len(), 8, "the comparison is not of nothing with nothing");
         assert!(shelf.rows("no such table", &[]).is_empty());
+    }
+
+    /// A cell with as many words as the settings of a self-test have room for, among rows that any text selects. An index
+    /// that looks at the table anew for each word, or writes the rows out for each, does not come to an end here.
+    #[test]
+    fn a_cell_of_very_many_words_is_split_once() {
+        let words: Vec<String> = (0..150_000).map(|number| format!("{number:x}")).collect();
+        let cell = |text: String| vec![Attribute::new("kind", Value::Text(text))];
+        let mut table: Vec<settings::Row> = (0..50_000).map(|_| cell("*".into())).collect();
+        table.insert(20_000, cell(words.join("|")));
+        let mut settings = Settings::default();
+        settings.tables.insert("rule".into(), table);
+        let shelf = Shelf::of(&Arc::new(settings));
+        let selected = |word: &str| shelf.rows("rule", &[Attribute::new("kind", Value::Text(word.into()))]).len();
+        assert_eq!((selected("0"), selected("249ef"), selected("249f0")), (50_001, 50_001, 50_000));
+        let column = shelf.tables["rule"].columns["kind"].get().expect("it was asked for");
+        assert_eq!((column.by_word.len(), column.any.len()), (150_000, 50_000));
+        let order: Vec<usize> = column.selection("0").numbers().copied().collect();
+        assert!(order.is_sorted(), "rows come in the order of the file");
     }
 }

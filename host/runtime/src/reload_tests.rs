@@ -1,0 +1,71 @@
+//! The watch: noise, what the system did not tell, and folders that are named later.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+
+use super::*;
+
+const A_MINUTE: Duration = Duration::from_mins(1);
+
+fn telling() -> (OnChange, Receiver<PathBuf>) {
+    let (tell, told) = channel();
+    let tell: Mutex<Sender<PathBuf>> = Mutex::new(tell);
+    let on_change = move |path: &Path| drop(tell.lock().expect("no holder panics").send(path.to_path_buf()));
+    (Arc::new(on_change), told)
+}
+
+#[test]
+fn noise_without_end_keeps_no_change_waiting() {
+    let (tell, told) = channel();
+    let heard = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !heard.load(Ordering::SeqCst) {
+                tell.send(Told::Path("noisy/log".into())).expect("somebody listens");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        // There is never so much quiet.
+        let changed = collect(&told, A_MINUTE, Duration::from_millis(200)).expect("somebody tells");
+        heard.store(true, Ordering::SeqCst);
+        assert!(changed.iter().all(|one| matches!(one, Told::Path(_))));
+    });
+}
+
+#[test]
+fn what_the_system_could_not_tell_reads_every_folder_again() {
+    let lost = notify::Event::new(notify::EventKind::Other).set_flag(notify::event::Flag::Rescan);
+    for event in [Ok(lost), Err(notify::Error::generic("the queue is full"))] {
+        let told = heard(event);
+        assert!(matches!(told.as_slice(), [Told::Anything]), "{told:?}");
+    }
+    let owners = Owners::default();
+    for name in ["one", "two"] {
+        owners.lock().expect("no holder panics").push((Path::new("/folder").join(name), name.into()));
+    }
+    let ((tell, heard), (on_change, told)) = (channel(), telling());
+    let running = std::thread::spawn(move || run(&heard, &owners, &on_change));
+    tell.send(Told::Anything).expect("it listens");
+    let districts = [told.recv_timeout(A_MINUTE), told.recv_timeout(A_MINUTE)];
+    assert_eq!(districts, [Ok("one".into()), Ok("two".into())]);
+    drop(tell);
+    running.join().expect("it ends");
+}
+
+#[test]
+fn a_folder_that_is_named_later_is_watched_from_then_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (district, profile) = (folder.path().join("district"), folder.path().join("profile"));
+    [&district, &profile].into_iter().for_each(|path| fs::create_dir(path).expect("made"));
+    let (on_change, told) = telling();
+    let named = BTreeSet::from([district.clone()]);
+    let mut watch = FolderWatch::start(vec![(district.clone(), named.clone())], on_change).expect("a watch");
+    assert!(!watch.follow(&district, &named), "it is watched already");
+    assert!(!watch.follow(&district, &BTreeSet::from([folder.path().join("not there")])));
+    let named = BTreeSet::from([district.clone(), profile.clone()]);
+    assert!(watch.follow(&district, &named));
+    assert!(!watch.follow(&district, &named));
+    fs::write(profile.join("profile.toml"), "").expect("written");
+    assert_eq!(told.recv_timeout(A_MINUTE).expect("the change is told"), district);
+}
