@@ -1,9 +1,9 @@
 //! What a plan's subscriptions name, held against the charters of the districts that the host serves: a slip in a name
 //! makes a subscription that is silent for ever. Reads the two; changes nothing.
 
+use muster_kernel::NodeCode;
 use muster_kernel::act::{Party, Rung};
 use muster_kernel::charter::Charter;
-use muster_kernel::{DistrictId, NodeCode};
 
 use super::{Plan, SettingsError};
 use crate::Subscription;
@@ -73,18 +73,17 @@ fn districts(at: &str, subscription: &Subscription, charters: &[Charter]) -> Res
         if charters.iter().any(|charter| charter.district == *district) {
             continue;
         }
-        let reason = match district.as_str().strip_suffix(EXERCISE) {
-            Some(plain) => format!(
+        let reason = if let Some(plain) = district.as_str().strip_suffix(EXERCISE) {
+            format!(
                 "is `{district}`, which never matches: a drill goes by the name of its district; write `{plain}`, and \
                  `exercises = true` for its drills"
-            ),
-            None => {
-                let known: Vec<&str> = charters.iter().map(|charter| DistrictId::as_str(&charter.district)).collect();
-                format!(
-                    "is `{district}`, which this host does not serve; name one of {}, or leave it out for all",
-                    known.join(", ")
-                )
-            }
+            )
+        } else {
+            let known: Vec<&str> = charters.iter().map(|charter| charter.district.as_str()).collect();
+            format!(
+                "is `{district}`, which this host does not serve; name one of {}, or leave it out for all",
+                known.join(", ")
+            )
         };
         return Err(SettingsError::new(format!("{at}.districts[{index}]"), reason));
     }
