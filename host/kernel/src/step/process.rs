@@ -130,7 +130,7 @@ impl Deciding<'_> {
     fn apart(&self, wait: Wait) -> Wait {
         match wait {
             Wait::Until { key, at } => Wait::Until { key, at: self.due_for_policy(at) },
-            other => other,
+            Wait::EventOf(kind) => Wait::EventOf(kind),
         }
     }
 
