@@ -349,7 +349,9 @@ impl Lane {
         let hops = self.awaiting.iter().filter(|(_, one)| one.progress.receipted).map(|(id, _)| Slot::Hop(id.clone()));
         let letters = self.dead.iter().filter(|(_, one)| one.progress.receipted);
         let apart: Vec<Slot> = hops.chain(letters.map(|(id, _)| Slot::Replay(id.clone()))).collect();
-        apart.iter().for_each(|slot| self.settle(slot, step));
+        for slot in &apart {
+            self.settle(slot, step);
+        }
         while self.queue.front().is_some_and(|(_, progress)| progress.receipted) {
             self.settle(&Slot::Head, step);
         }
