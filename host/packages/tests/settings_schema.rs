@@ -114,6 +114,18 @@ fn what_hands_slip_on_is_caught_with_its_place_and_its_cure() {
 }
 
 #[test]
+fn a_row_that_only_advises_a_level_cannot_wait() {
+    let schema = schema("escalation");
+    let row = "[[signal_level]]\nkind = \"ponding\"\nrule = \"L1\"\nlevel = \"IV\"\nzh = \"积水\"\nen = \"water\"\n";
+    let faults = |more: &str| {
+        let texts = text_of("escalation", None).into_iter().chain([format!("{row}{more}")]);
+        schema.check(&settings_of(&texts.collect::<Vec<_>>())).len()
+    };
+    assert_eq!(faults(""), 0);
+    assert_eq!(faults("after_minutes = 10\n"), 1, "nobody would wait for it");
+}
+
+#[test]
 fn numbers_texts_times_and_rows_are_held_to_their_bounds_exactly() {
     let schema = Schema::read(
         "[key]\n\
