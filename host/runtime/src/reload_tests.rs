@@ -57,7 +57,9 @@ fn what_the_system_could_not_tell_reads_every_folder_again() {
 fn a_folder_that_is_named_later_is_watched_from_then_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let (district, profile) = (folder.path().join("district"), folder.path().join("profile"));
-    [&district, &profile].into_iter().for_each(|path| fs::create_dir(path).expect("made"));
+    for path in [&district, &profile] {
+        fs::create_dir(path).expect("made");
+    }
     let (on_change, told) = telling();
     let named = BTreeSet::from([district.clone()]);
     let mut watch = FolderWatch::start(vec![(district.clone(), named.clone())], on_change).expect("a watch");

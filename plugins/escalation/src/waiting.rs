@@ -4,7 +4,7 @@ use muster_sdk::escalation::{DueTimer, Question};
 use muster_sdk::settings::Row;
 use muster_sdk::{
     Act, Attribute, Attributes, Effect, Event, HOUR, Incident, Level, MINUTE, Notice, Party, Post, TimerOrder, Value,
-    because, calendar, effect,
+    because, calendar, effect, log,
 };
 
 use crate::acts::Scene;
@@ -60,6 +60,10 @@ pub(crate) fn due(question: &Question, timer: &DueTimer, incident: Option<&Incid
         Some(Attribute { key, value: kept.value.clone() })
     };
     let row = Row { cells: timer.details.iter().filter_map(cell).collect() };
+    if row.cells.is_empty() {
+        log::error(&format!("the timer `{}` brings no row with it: nothing is done", timer.key));
+        return Vec::new();
+    }
     let event = Event {
         id: text("later.id"),
         source: text("later.source"),

@@ -105,7 +105,8 @@ impl Deciding<'_> {
         let task = TaskId::from(required(event, "task")?);
         let word = required(event, "state")?.to_string();
         let known = self.state.tasks.get(&task).cloned();
-        if let Some(row) = &known {
+        // A task that is known from what others said of it only is nobody's in particular.
+        if let Some(row) = known.as_ref().filter(|row| row.order.kind != "stated") {
             self.check_concerned(event, &row.order.node, [&row.order.to])?;
         }
         let incident = known.as_ref().map_or(self.incident.clone(), |row| row.incident.clone());
