@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use muster_kernel::record::Activation;
 use muster_kernel::step::{Input, Step, step};
-use muster_kernel::{Instant, Milliseconds, State};
+use muster_kernel::{Instant, Milliseconds, Role, State};
 use muster_runtime::activation::Words;
 use muster_sandbox::PolicySet;
 
@@ -89,6 +89,10 @@ impl Stream {
             let (package, settings) = (seat.bound.package, seat.bound.settings_digest);
             let engine = seat.engine.identity();
             self.step(Input::Activate(Activation::plain(role, id, version, package, settings, engine)))?;
+            if role == Role::Workflow {
+                // As a host does it: what runs is carried over to the version that takes its place.
+                self.step(Input::Migrate)?;
+            }
         }
         let mut draw = Draw::of(&format!("{seed}/stream/{number}"));
         for number in 0..EVENTS {
