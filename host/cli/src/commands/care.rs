@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use muster_kernel::DistrictId;
 use muster_kernel::record::{Cause, Entry};
-use muster_outbox::{Key, Row, read_row};
+use muster_outbox::{Key, Row};
 use muster_runtime::verify::{Progress, Verifier};
+use muster_server::delivery::{self, DeliveryError};
 use muster_store::{Batches, Error, Journal, Rows as _, Vault, View, backup, checkpoint};
 
 pub(crate) fn backup(data: &Path, to: &Path) -> anyhow::Result<ExitCode> {
@@ -171,14 +172,10 @@ fn vault(data: &Path, journal: &Journal) -> Finding {
     Finding { part: "vault", state }
 }
 
-/// Before the key of each row of the outbox; beside them stand the signals that are owed to districts.
-const OUTBOX_ROW: u8 = b'r';
-
 /// What the outbox keeps, and nothing is written: a host that starts refuses exactly what cannot be read here.
 fn outbox_rows(data: &Path) -> anyhow::Result<BTreeMap<Key, Row>> {
-    let rows = Batches::read(&data.join(backup::OUTBOX))?;
-    let rows = rows.iter().filter_map(|(key, row)| Some((key.strip_prefix(&[OUTBOX_ROW])?, row)));
-    rows.map(|(key, row)| Ok(read_row(key, row)?)).collect()
+    let kept = Batches::read(&data.join(backup::OUTBOX))?;
+    Ok(delivery::rows_among(kept.iter().map(|(key, row)| (key.as_slice(), row.as_slice())))?)
 }
 
 fn outbox(rows: anyhow::Result<BTreeMap<Key, Row>>, journal: &Journal) -> Finding {
@@ -186,16 +183,13 @@ fn outbox(rows: anyhow::Result<BTreeMap<Key, Row>>, journal: &Journal) -> Findin
         Ok(rows) => rows,
         Err(reason) => return damaged_rows(&reason),
     };
-    let cursors = rows.iter().filter_map(|(key, row)| match (key, row) {
-        (Key::Cursor(recipient, district), Row::Cursor(position)) => Some((recipient, district, position.seq)),
-        _ => None,
-    });
-    // What comes in the place of lost entries would pass as told.
-    let ahead = cursors.filter_map(|(recipient, district, told)| {
-        let head = journal.head(district.as_str()).seq;
-        (told > head)
-            .then(|| format!("{recipient} was told of {district} up to entry {told}, but the journal ends at {head}"))
-    });
+    let ahead =
+        delivery::ahead(&rows, |district| journal.head(district.as_str()).seq).filter_map(|error| match error {
+            DeliveryError::Ahead { recipient, district, told, head } => {
+                Some(format!("{recipient} was told of {district} up to entry {told}, but the journal ends at {head}"))
+            }
+            _ => None,
+        });
     let ahead: Vec<String> = ahead.collect();
     let recipients = rows.keys().filter(|key| matches!(key, Key::Registered(_))).count();
     let state = if ahead.is_empty() {

@@ -147,7 +147,7 @@ fn stated(state: &mut State, task: &TaskId, incident: Option<&IncidentId>) {
     let root = state.charter().map(|charter| charter.root.clone()).unwrap_or_default();
     let order = TaskOrder {
         key: format!("stated/{task}"),
-        kind: "stated".into(),
+        kind: Task::STATED.into(),
         to: crate::roster::duty_of(root.clone()),
         node: root,
         place: None,

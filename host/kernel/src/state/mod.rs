@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 mod answer;
 mod index;
 mod standby;
+mod timer;
 
 pub use answer::{
     AwardState, Case, Command, Freeze, GrantRequest, Offer, OfferStatus, Override, Pair, ProcessState, Pulse,
@@ -19,6 +20,7 @@ pub use answer::{
 
 pub use index::Index;
 pub use standby::{HISTORY_MAX, Health, Past, RECENT_FAILURES_MAX, Standby, Trial};
+pub use timer::{Timer, TimerPurpose};
 
 use crate::act::{
     CalloutOrder, Figure, FindingOrder, Measure, Party, ReportDuty, Rung, SpendRequest, TaskOrder, Warning,
@@ -28,7 +30,7 @@ use crate::record::{Activation, CalledParty, CalloutStep, SpendVerdict};
 use crate::role::Binding;
 use crate::role::incentives::Service;
 use crate::table::Table;
-use crate::value::{Attribute, Value};
+use crate::value::Value;
 use crate::{
     AwardId, CalloutId, CaseId, Currency, Digest, FindingId, FindingStatus, GrantId, Hazard, IncidentId, Instant,
     Level, MeasureId, MeasureStatus, Milliseconds, Mode, NodeCode, OfferId, ProcessId, ReportId, RequestId, RiskStage,
@@ -204,6 +206,11 @@ pub struct Task {
     pub people: Option<i64>,
 }
 
+impl Task {
+    /// The kind of a task that nobody gave here: it is known from what others said of it only.
+    pub const STATED: &str = "stated";
+}
+
 /// A grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -308,104 +315,6 @@ pub struct ModeState {
     pub mode: Mode,
     /// Since when.
     pub since: Instant,
-}
-
-/// A deadline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timer {
-    /// When it falls due.
-    pub due: Instant,
-    /// What then.
-    pub purpose: TimerPurpose,
-}
-
-/// What happens when a timer falls due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TimerPurpose {
-    /// A called party was silent: climb this rung. Rung 0 is the deadline itself.
-    CalloutStep {
-        /// The call-out.
-        callout: CalloutId,
-        /// Which called party.
-        call: usize,
-        /// Which deadline.
-        step: CalloutStep,
-        /// How far the ladder was climbed.
-        rung: usize,
-    },
-    /// Nobody confirmed a level.
-    Confirmation {
-        /// Which response.
-        response: ResponseKey,
-        /// How far the ladder was climbed.
-        rung: usize,
-    },
-    /// Nobody decided on a proposal.
-    Proposal {
-        /// Which measure.
-        measure: MeasureId,
-        /// How far the ladder was climbed.
-        rung: usize,
-    },
-    /// A measure takes effect.
-    MeasureStart(MeasureId),
-    /// A measure ends by itself.
-    MeasureEnd(MeasureId),
-    /// A task is due.
-    Task(TaskId),
-    /// A report is due.
-    Report(ReportId),
-    /// A grant expires.
-    Grant(GrantId),
-    /// An approval waited long enough.
-    Approval(SpendId),
-    /// A resident must have been contacted.
-    Feedback(CaseId),
-    /// A pair must be closed.
-    Pair(String),
-    /// An offer lapses.
-    Offer(OfferId),
-    /// A wish for powers must be decided.
-    GrantRequest(RequestId),
-    /// Papers must have come.
-    Papers(SpendId),
-    /// An award lapses.
-    Award(AwardId),
-    /// A finding must be answered.
-    Finding(FindingId),
-    /// Something must have been heard from a source.
-    Heartbeat(String),
-    /// An acknowledgement runs out.
-    AcknowledgementHolds {
-        /// The call-out.
-        callout: CalloutId,
-        /// Which called party.
-        call: usize,
-    },
-    /// Oversight inspects.
-    Oversight,
-    /// A wait of a process.
-    Process {
-        /// The process.
-        process: ProcessId,
-        /// Names the wait.
-        key: String,
-    },
-    /// A watch ends.
-    Watch(WatchId),
-    /// A policy that was let in for a time only must go.
-    PolicyExpiry(Role),
-    /// A policy's own timer.
-    Policy {
-        /// The role that set it.
-        role: Role,
-        /// The incident it is about.
-        incident: Option<IncidentId>,
-        /// The policy's key.
-        key: String,
-        /// What comes back with it.
-        details: Vec<Attribute>,
-    },
 }
 
 /// What is remembered of an event, to know it again.

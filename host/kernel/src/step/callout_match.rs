@@ -113,13 +113,9 @@ impl Deciding<'_> {
             Party::Team(team) => self.is_at_home(event, team),
             other => self.speaks_for(event, other),
         };
-        let state = &**self.state;
-        // What is known from others' words only has no place of its own.
-        let placed = roster::exact(state, node.as_str()).is_some();
-        if !placed
-            || roster::is_within(state, node.as_str(), event.node.as_str())
-            || charged.into_iter().any(is_charged)
-        {
+        // The same place, also where the charter does not know it.
+        let own = *node == event.node || roster::is_within(self.state, node.as_str(), event.node.as_str());
+        if own || charged.into_iter().any(is_charged) {
             return Ok(());
         }
         Err(Because::new(

@@ -23,7 +23,12 @@ impl Deciding<'_> {
         let order = self.bounded(order);
         for node in &order.grantees {
             if !self.has_room() {
-                return self.policy_failed(Role::Escalation, Some(Failure::TooLarge), Fallback::HumanQueue);
+                let because = Because::new(
+                    "host:room",
+                    "一次决定内容过多:其余节点未获授权",
+                    "one decision holds too much: the other nodes were given nothing; give fewer at once, or shorter reasons",
+                );
+                return self.proposal_refused("grant", because);
             }
             if !self.holds(node, &order) && roster::is_within(self.state, node.as_str(), order.grantor.as_str()) {
                 self.give(node, &order, None, None, &because);

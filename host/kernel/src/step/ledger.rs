@@ -108,8 +108,8 @@ impl Deciding<'_> {
         if approved && !covered {
             return Err(Because::new(
                 "host:pot-empty",
-                format!("奖励池余额不足以支付 {}", row.amount),
-                format!("the pot does not cover {}", row.amount),
+                "奖励池余额不足以支付该奖励",
+                "the pot does not cover this award",
             ));
         }
         let status = if approved { AwardStatus::Settled } else { AwardStatus::Refused };

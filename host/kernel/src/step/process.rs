@@ -105,6 +105,8 @@ impl Deciding<'_> {
                 let known = self.all_nodes_known(&outcome.effects);
                 if known {
                     self.enact_all(Role::Workflow, outcome.effects);
+                } else {
+                    self.policy_failed(Role::Workflow, None, Fallback::HumanQueue);
                 }
             }
             Err(failure) => self.policy_failed(Role::Workflow, failure, Fallback::HumanQueue),

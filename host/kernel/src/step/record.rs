@@ -9,6 +9,7 @@ use super::level::required;
 use super::sense::Located;
 use crate::act::{Because, Figure, FindingOrder, Notice, ReportDuty, TaskOrder};
 use crate::record::{Fact, PairKind};
+use crate::state::Task;
 use crate::value::{Attribute, Value, find_integer, find_text};
 use crate::{
     Event, FigureStage, FindingId, IncidentId, Instant, NodeCode, ReportId, RiskStage, SpendId, TaskId, Tier, facts,
@@ -106,7 +107,7 @@ impl Deciding<'_> {
         let word = required(event, "state")?.to_string();
         let known = self.state.tasks.get(&task).cloned();
         // A task that is known from what others said of it only is nobody's in particular.
-        if let Some(row) = known.as_ref().filter(|row| row.order.kind != "stated") {
+        if let Some(row) = known.as_ref().filter(|row| row.order.kind != Task::STATED) {
             self.check_concerned(event, &row.order.node, [&row.order.to])?;
         }
         let incident = known.as_ref().map_or(self.incident.clone(), |row| row.incident.clone());

@@ -104,7 +104,7 @@ fn one_order_of_many_grantees_has_room_in_one_record() {
     let mut world = World::new(Scripted { acts: vec![Act::Grant(grant)], verbose: 2_000_000, ..Scripted::default() });
     let facts = world.signal("s");
     assert_eq!(facts.iter().filter(|fact| matches!(fact, Fact::GrantGiven { .. })).count(), 1);
-    assert!(failed(&facts, Role::Escalation, Failure::TooLarge));
+    assert!(refused(&facts, "host:room"), "what was left out is said");
 }
 
 #[test]

@@ -26,6 +26,15 @@ const ROW: u8 = b'r';
 /// Before the identity of a message whose failure the district has not been told yet.
 const SIGNAL: u8 = b's';
 
+/// The outbox's own rows among all that its file keeps.
+///
+/// # Errors
+/// When a row cannot be read.
+pub fn rows_among<'r>(kept: impl Iterator<Item = (&'r [u8], &'r [u8])>) -> Result<BTreeMap<Key, Row>, KeptError> {
+    let rows = kept.filter_map(|(key, row)| Some((key.strip_prefix(&[ROW])?, row)));
+    rows.map(|(key, row)| read_row(key, row)).collect()
+}
+
 /// The rows, shared by the carrier and by who sends signals.
 #[derive(Clone)]
 pub(super) struct Rows {
@@ -83,9 +92,7 @@ fn signal_of(letter: &DeadLetter) -> Option<Json> {
 
 impl Kept for Rows {
     fn load(&self) -> Result<BTreeMap<Key, Row>, KeptError> {
-        let batches = lock(&self.batches);
-        let rows = batches.rows().filter_map(|(key, row)| Some((key.strip_prefix(&[ROW])?, row)));
-        rows.map(|(key, row)| read_row(key, row)).collect()
+        rows_among(lock(&self.batches).rows())
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<(), KeptError> {

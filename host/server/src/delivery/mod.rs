@@ -25,6 +25,7 @@ use muster_runtime::{Batches, Follower, FollowerStanding, Host, RecipientStandin
 use heard::Heard;
 use journal::Durable;
 use kept::Rows;
+pub use kept::rows_among;
 use signals::Signals;
 use view::{Memo, States};
 
@@ -97,7 +98,10 @@ impl Deliveries {
         let heard = Arc::new(Heard::new(Arc::clone(host)));
         let again = Arc::clone(&heard);
         let kept = Rows::new(rows, Arc::new(move || again.kept_again()));
-        check_positions(&kept.load()?, &host.heads())?;
+        let (rows, heads) = (kept.load()?, host.heads());
+        if let Some(error) = ahead(&rows, |district| heads.get(district).copied().unwrap_or(0)).next() {
+            return Err(error);
+        }
         let signals =
             Signals::start(Arc::clone(host), kept.clone(), Arc::clone(&heard)).map_err(DeliveryError::Thread)?;
         let memo = Arc::new(Memo::default());
@@ -198,17 +202,17 @@ impl Follower for Running {
     }
 }
 
-/// Positions beyond the journal's end would let what comes there pass as told.
-fn check_positions(rows: &BTreeMap<Key, Row>, heads: &BTreeMap<DistrictId, u64>) -> Result<(), DeliveryError> {
-    for (key, row) in rows {
-        let (Key::Cursor(recipient, district), Row::Cursor(position)) = (key, row) else { continue };
-        let head = heads.get(district).copied().unwrap_or(0);
-        if position.seq > head {
-            let (recipient, district) = (recipient.clone(), district.clone());
-            return Err(DeliveryError::Ahead { recipient, district, told: position.seq, head });
-        }
-    }
-    Ok(())
+/// Who was told of entries beyond the journal's end: what comes there would pass as told.
+pub fn ahead<'r>(
+    rows: &'r BTreeMap<Key, Row>,
+    head: impl Fn(&DistrictId) -> u64 + 'r,
+) -> impl Iterator<Item = DeliveryError> + 'r {
+    rows.iter().filter_map(move |(key, row)| {
+        let (Key::Cursor(recipient, district), Row::Cursor(position)) = (key, row) else { return None };
+        let (told, head) = (position.seq, head(district));
+        let (recipient, district) = (recipient.clone(), district.clone());
+        (told > head).then_some(DeliveryError::Ahead { recipient, district, told, head })
+    })
 }
 
 /// Pauses of several hosts must not fall together. Only their spread depends on it.
