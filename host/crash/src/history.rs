@@ -72,10 +72,13 @@ pub(crate) struct History {
 
 /// An open file: what `write` goes on from.
 struct Open {
-    node: Node,
     place: u64,
     appends: bool,
 }
+
+/// The open files, by number and file. The number alone would not do: calls are taken as they began, and of two opens
+/// that ran at once the one that began first may have got a number that the other had, used and closed meanwhile.
+type Opens = BTreeMap<(i64, Node), Open>;
 
 /// What a file system call is asked about.
 enum Place {
@@ -160,7 +163,7 @@ impl History {
 
     /// Goes on with the calls of a host whose data folder is in `root`.
     pub(crate) fn go_on(&mut self, root: &Path, calls: &[Call], end: u64) -> anyhow::Result<()> {
-        let mut open = BTreeMap::new();
+        let mut open = Opens::new();
         for call in calls.iter().filter(|call| !call.failed()) {
             self.take(root, call, &mut open)?;
         }
@@ -168,7 +171,7 @@ impl History {
         Ok(())
     }
 
-    fn take(&mut self, root: &Path, call: &Call, open: &mut BTreeMap<i64, Open>) -> anyhow::Result<()> {
+    fn take(&mut self, root: &Path, call: &Call, open: &mut Opens) -> anyhow::Result<()> {
         match call.name.as_str() {
             "write" | "writev" | "pwrite64" | "pwritev" | "sendto" | "sendmsg" => self.write(root, call, open),
             "open" | "openat" | "creat" => self.open(root, call, open),
@@ -211,7 +214,7 @@ impl History {
         Ok(())
     }
 
-    fn write(&mut self, root: &Path, call: &Call, open: &mut BTreeMap<i64, Open>) -> anyhow::Result<()> {
+    fn write(&mut self, root: &Path, call: &Call, open: &mut Opens) -> anyhow::Result<()> {
         let (number, path) = call.descriptor()?;
         if path.starts_with("socket:") || path.starts_with("TCP") {
             let bytes = call.texts()?.concat();
@@ -226,7 +229,7 @@ impl History {
         let place = if call.name.starts_with('p') {
             call.arguments.rsplit_once(", ").context("no place")?.1.parse()?
         } else {
-            let open = open.get_mut(&number).filter(|open| open.node == node);
+            let open = open.get_mut(&(number, node));
             let open = open.with_context(|| call.unclear("writes a file that was never opened"))?;
             let end = self.sizes.get(&node).copied().unwrap_or(0);
             let place = if open.appends { end } else { open.place };
@@ -236,7 +239,7 @@ impl History {
         self.step(call, Change::Write { node, place, bytes })
     }
 
-    fn open(&mut self, root: &Path, call: &Call, open: &mut BTreeMap<i64, Open>) -> anyhow::Result<()> {
+    fn open(&mut self, root: &Path, call: &Call, open: &mut Opens) -> anyhow::Result<()> {
         let Place::Within(path) = place_of(root, call, 0)? else { return Ok(()) };
         let (creates, empties) = (call.arguments.contains("O_CREAT"), call.arguments.contains("O_TRUNC"));
         let known = self.find(&path);
@@ -254,7 +257,7 @@ impl History {
         }
         if let Some(outcome) = &call.outcome {
             let appends = call.arguments.contains("O_APPEND");
-            open.insert(outcome.value, Open { node, place: 0, appends });
+            open.insert((outcome.value, node), Open { place: 0, appends });
         }
         Ok(())
     }

@@ -9,8 +9,11 @@ fn hex(text: &str) -> String {
 }
 
 fn history(lines: &[String]) -> anyhow::Result<History> {
-    let text = lines.iter().fold(String::new(), |text, line| text + "1 " + line + "\n");
-    let (calls, end) = trace::read(text.as_bytes(), 2)?;
+    of_threads(&lines.iter().map(|line| format!("1 {line}")).collect::<Vec<_>>())
+}
+
+fn of_threads(lines: &[String]) -> anyhow::Result<History> {
+    let (calls, end) = trace::read(lines.join("\n").as_bytes(), 2)?;
     let mut history = History::new();
     history.go_on(Path::new("/r"), &calls, end)?;
     Ok(history)
@@ -45,6 +48,26 @@ fn a_file_that_is_written_renamed_and_synced_stays_the_same_node() {
     assert_eq!(names, &[("a.new".to_owned(), None), ("a".to_owned(), Some(2))]);
     assert_eq!(changes[6], &Change::Sync { node: 1 });
     assert_eq!(history.path(2), "data/a");
+}
+
+#[test]
+fn of_two_opens_at_once_each_keeps_its_own_file() {
+    let begun = |path: &str| create(path, 3, "").replace(&format!(" = 3<{}>", hex(path)), "");
+    // The first open to begin is the last to end, and gets the number that the other had given back.
+    let history = of_threads(&[
+        format!("1 {} <unfinished ...>", begun("/r/slow").trim_end_matches(')')),
+        format!("2 {}", create("/r/quick", 3, "")),
+        format!("2 write(3<{}>, \"{}\", 1) = 1", hex("/r/quick"), hex("q")),
+        format!("1 <... openat resumed>) = 3<{}>", hex("/r/slow")),
+        format!("1 write(3<{}>, \"{}\", 1) = 1", hex("/r/slow"), hex("s")),
+    ])
+    .expect("a history");
+    let written = history.steps.iter().filter_map(|step| match &step.change {
+        Change::Write { node, place, bytes } => Some((history.path(*node), *place, bytes.clone())),
+        _ => None,
+    });
+    let written: Vec<_> = written.collect();
+    assert_eq!(written, [("quick".to_owned(), 0, b"q".to_vec()), ("slow".to_owned(), 0, b"s".to_vec())]);
 }
 
 #[test]
