@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use muster_kernel::charter::Charter;
@@ -25,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(100);
 
 /// How long after the first change it is read at the latest: a file that is written all the time keeps no revocation away.
 const LONGEST: Duration = Duration::from_secs(2);
+
+/// How often a folder that is not there is looked for.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a folder wants changed, as far as it may.
 #[derive(Default)]
@@ -115,14 +118,17 @@ fn wanted(parts: &Parts, folder: &Folder, core: &Core, way: &'static str) -> Vec
     in_force.chain(baselines.map(|(role, files)| of(role, PolicyMode::Baseline, files))).collect()
 }
 
-/// The folders that are watched, each with the district folder - or trust file - that it belongs to.
-type Owners = Arc<Mutex<Vec<(PathBuf, PathBuf)>>>;
+/// The folders that are watched.
+pub(crate) struct Watched {
+    watcher: notify::RecommendedWatcher,
+    /// Each with the district folder - or trust file - that it belongs to.
+    owners: Vec<(PathBuf, PathBuf)>,
+    /// Folders that are not there, or may be others by now: a folder that was replaced is not the one that is watched.
+    lost: BTreeSet<PathBuf>,
+}
 
 /// Watches folders until it is dropped.
-pub(crate) struct FolderWatch {
-    watcher: notify::RecommendedWatcher,
-    owners: Owners,
-}
+pub(crate) struct FolderWatch(Arc<Mutex<Watched>>);
 
 /// What the watch calls for each folder that may have changed.
 pub(crate) type OnChange = Arc<dyn Fn(&Path) + Send + Sync>;
@@ -148,43 +154,87 @@ impl FolderWatch {
         let hear =
             move |event: notify::Result<notify::Event>| heard(event).into_iter().for_each(|one| drop(tell.send(one)));
         let watcher = notify::recommended_watcher(hear).map_err(failed)?;
-        let mut watch = Self { watcher, owners: Owners::default() };
-        for (district, watched) in folders {
-            for folder in watched {
-                watch.add(&district, &folder).map_err(failed)?;
+        let mut watched = Watched { watcher, owners: Vec::new(), lost: BTreeSet::new() };
+        for (district, named) in folders {
+            for folder in named {
+                watched.add(&district, &folder).map_err(failed)?;
             }
         }
-        let owners = Arc::clone(&watch.owners);
-        let spawned = std::thread::Builder::new().name("reload".into()).spawn(move || run(&told, &owners, &on_change));
+        let watched = Arc::new(Mutex::new(watched));
+        // Whoever holds the watch ends the thread by dropping it.
+        let looked_after = Arc::downgrade(&watched);
+        let look_after = move || run(&told, &looked_after, &on_change);
+        let spawned = std::thread::Builder::new().name("reload".into()).spawn(look_after);
         spawned.map_err(|reason| OpenError::System { what: "start the reload thread".into(), reason })?;
-        Ok(watch)
+        Ok(Self(watched))
     }
 
     /// Watches what a district's folder names by now, too. True when any of it was not watched before: then what lies there
     /// may have changed unseen since it was read.
     pub(crate) fn follow(&mut self, district: &Path, named: &BTreeSet<PathBuf>) -> bool {
+        let mut watched = self.0.lock().expect("no holder panics");
         let mut grown = false;
         for folder in named {
-            match self.add(district, folder) {
+            match watched.add(district, folder) {
                 Ok(new) => grown |= new,
-                Err(error) => tracing::warn!(
-                    target: "muster::reload", folder = %folder.display(), %error,
-                    "a folder that a district names cannot be watched; once it is there, save the district.toml again"
-                ),
+                Err(error) => {
+                    tracing::warn!(
+                        target: "muster::reload", folder = %folder.display(), %error,
+                        "a folder that a district names cannot be watched yet; it is looked for every second"
+                    );
+                    watched.lose(district, folder);
+                }
             }
         }
         grown
     }
+}
 
+impl Watched {
     fn add(&mut self, district: &Path, folder: &Path) -> notify::Result<bool> {
-        let owned = (folder.canonicalize().unwrap_or_else(|_| folder.into()), district.to_path_buf());
-        if self.owners.lock().expect("no holder panics").contains(&owned) {
+        let owned = owned(district, folder);
+        if self.owners.contains(&owned) {
             return Ok(false);
         }
         self.watcher.watch(&owned.0, RecursiveMode::NonRecursive)?;
-        self.owners.lock().expect("no holder panics").push(owned);
+        self.owners.push(owned);
         Ok(true)
     }
+
+    /// A folder that is not there, to be watched as soon as it is.
+    fn lose(&mut self, district: &Path, folder: &Path) {
+        let owned = owned(district, folder);
+        self.lost.insert(owned.0.clone());
+        self.owners.push(owned);
+    }
+
+    /// The districts that something was told of. A folder that was removed, replaced or missing is watched anew as soon as
+    /// it is there, and counts as changed.
+    fn touched(&mut self, changed: &[Told]) -> BTreeSet<PathBuf> {
+        let itself = |folder: &Path| changed.iter().any(|one| matches!(one, Told::Path(path) if path == folder));
+        let moved = self.owners.iter().filter(|(folder, _)| itself(folder)).map(|(folder, _)| folder.clone());
+        self.lost.extend(moved);
+        let watcher = &mut self.watcher;
+        let found: Vec<PathBuf> = self.lost.extract_if(.., |folder| is_watched_anew(watcher, folder)).collect();
+        let is_touched = |folder: &PathBuf| {
+            found.contains(folder)
+                || changed.iter().any(|one| match one {
+                    Told::Path(path) => path.parent() == Some(folder) || path == folder,
+                    Told::Anything => true,
+                })
+        };
+        self.owners.iter().filter(|(folder, _)| is_touched(folder)).map(|(_, district)| district.clone()).collect()
+    }
+}
+
+fn owned(district: &Path, folder: &Path) -> (PathBuf, PathBuf) {
+    (folder.canonicalize().unwrap_or_else(|_| folder.into()), district.to_path_buf())
+}
+
+fn is_watched_anew(watcher: &mut notify::RecommendedWatcher, folder: &Path) -> bool {
+    // Where the folder is gone its watch went with it; where it was moved the watch went along.
+    drop(watcher.unwatch(folder));
+    watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()
 }
 
 /// What an event of the system means here.
@@ -200,10 +250,14 @@ fn heard(event: notify::Result<notify::Event>) -> Vec<Told> {
     }
 }
 
-/// What was told until there is quiet, or, where something never is quiet, until the longest wait is over. `None` once
-/// nobody tells any more.
+/// What was told until there is quiet, or, where something never is quiet, until the longest wait is over; nothing, when
+/// nothing was told for a while. `None` once nobody tells any more.
 fn collect(told: &Receiver<Told>, quiet: Duration, longest: Duration) -> Option<Vec<Told>> {
-    let mut changed = vec![told.recv().ok()?];
+    let mut changed = match told.recv_timeout(LOOKS_AGAIN) {
+        Ok(one) => vec![one],
+        Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+        Err(RecvTimeoutError::Disconnected) => return None,
+    };
     let deadline = Instant::now() + longest;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -218,18 +272,11 @@ fn collect(told: &Receiver<Told>, quiet: Duration, longest: Duration) -> Option<
     }
 }
 
-fn run(told: &Receiver<Told>, owners: &Owners, on_change: &OnChange) {
+fn run(told: &Receiver<Told>, watched: &Weak<Mutex<Watched>>, on_change: &OnChange) {
     while let Some(changed) = collect(told, QUIET, LONGEST) {
-        let touched = |folder: &Path| {
-            changed.iter().any(|one| match one {
-                Told::Path(path) => path.parent() == Some(folder) || path == folder,
-                Told::Anything => true,
-            })
-        };
-        let districts: BTreeSet<PathBuf> = {
-            let owners = owners.lock().expect("no holder panics");
-            owners.iter().filter(|(folder, _)| touched(folder)).map(|(_, district)| district.clone()).collect()
-        };
+        let Some(watched) = watched.upgrade() else { return };
+        let districts = watched.lock().expect("no holder panics").touched(&changed);
+        drop(watched);
         for district in districts {
             on_change(&district);
         }

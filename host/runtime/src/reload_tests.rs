@@ -40,17 +40,15 @@ fn what_the_system_could_not_tell_reads_every_folder_again() {
         let told = heard(event);
         assert!(matches!(told.as_slice(), [Told::Anything]), "{told:?}");
     }
-    let owners = Owners::default();
-    for name in ["one", "two"] {
-        owners.lock().expect("no holder panics").push((Path::new("/folder").join(name), name.into()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let named = ["one", "two"].map(|name| folder.path().join(name));
+    let folders = named.iter().map(|path| (path.clone(), BTreeSet::from([path.clone()])));
+    for path in &named {
+        fs::create_dir(path).expect("made");
     }
-    let ((tell, heard), (on_change, told)) = (channel(), telling());
-    let running = std::thread::spawn(move || run(&heard, &owners, &on_change));
-    tell.send(Told::Anything).expect("it listens");
-    let districts = [told.recv_timeout(A_MINUTE), told.recv_timeout(A_MINUTE)];
-    assert_eq!(districts, [Ok("one".into()), Ok("two".into())]);
-    drop(tell);
-    running.join().expect("it ends");
+    let watch = FolderWatch::start(folders.collect(), Arc::new(|_: &Path| {})).expect("a watch");
+    let districts = watch.0.lock().expect("no holder panics").touched(&[Told::Anything]);
+    assert_eq!(districts, BTreeSet::from(named));
 }
 
 #[test]
@@ -64,10 +62,40 @@ fn a_folder_that_is_named_later_is_watched_from_then_on() {
     let named = BTreeSet::from([district.clone()]);
     let mut watch = FolderWatch::start(vec![(district.clone(), named.clone())], on_change).expect("a watch");
     assert!(!watch.follow(&district, &named), "it is watched already");
-    assert!(!watch.follow(&district, &BTreeSet::from([folder.path().join("not there")])));
+    let later = folder.path().join("later");
+    assert!(!watch.follow(&district, &BTreeSet::from([later.clone()])), "it is not there yet");
     let named = BTreeSet::from([district.clone(), profile.clone()]);
     assert!(watch.follow(&district, &named));
     assert!(!watch.follow(&district, &named));
     fs::write(profile.join("profile.toml"), "").expect("written");
     assert_eq!(told.recv_timeout(A_MINUTE).expect("the change is told"), district);
+    fs::create_dir(&later).expect("made");
+    assert_eq!(told.recv_timeout(A_MINUTE).expect("it is there"), district);
+}
+
+/// As configuration tools do it: the folder is put aside or removed, and another one takes its name.
+#[test]
+fn a_folder_that_was_replaced_is_watched_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let district = folder.path().join("district");
+    fs::create_dir(&district).expect("made");
+    let (on_change, told) = telling();
+    let watched = vec![(district.clone(), BTreeSet::from([district.clone()]))];
+    let _watch = FolderWatch::start(watched, on_change).expect("a watch");
+    let told_once_more = || {
+        assert_eq!(told.recv_timeout(A_MINUTE).expect("it is told"), district);
+        // What else was told of the same change.
+        while told.recv_timeout(Duration::from_secs(3)).is_ok() {}
+    };
+    fs::remove_dir(&district).expect("removed");
+    std::thread::sleep(Duration::from_millis(1_500));
+    fs::create_dir(&district).expect("made again");
+    told_once_more();
+    fs::write(district.join("district.toml"), "1").expect("written");
+    told_once_more();
+    fs::rename(&district, folder.path().join("old")).expect("put aside");
+    fs::create_dir(&district).expect("made again");
+    told_once_more();
+    fs::write(district.join("district.toml"), "2").expect("written");
+    told_once_more();
 }

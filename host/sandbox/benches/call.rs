@@ -1,6 +1,8 @@
 //! What a call costs: each reference role in the sandbox, in a fresh instance with every limit on and the reference
 //! profile's settings, and beside it the same rules as plain Rust functions.
 //!
+//! Under all of them stands a policy without rules: the engine's own part of a call, with the question and an empty answer.
+//!
 //! Prints median and 99th percentile of single calls. With `--count` it makes the calls that callgrind counts.
 
 #[path = "../tests/suite/common/mod.rs"]
@@ -10,6 +12,7 @@ mod native;
 use std::hint::black_box;
 
 use muster_kernel::role::{Binding, Policies};
+use muster_kernel::settings::Settings;
 use muster_sandbox::{Capabilities, Engine, Limits, PolicySet};
 use muster_testkit::measure::Bench;
 use muster_testkit::{district, guests};
@@ -20,6 +23,7 @@ const INSTANCES: u32 = 4;
 fn main() {
     let bench = Bench::from_arguments();
     let engine = Engine::with_instances(Limits::STANDARD, INSTANCES).expect("an engine");
+    still(&bench, &engine);
     triage(&bench, &engine);
     escalation(&bench, &engine);
     discretion(&bench, &engine);
@@ -28,6 +32,16 @@ fn main() {
 fn policies(engine: &Engine, name: &str) -> PolicySet {
     let program = engine.compile(&guests::policy(name)).expect("a program");
     common::bind(engine, &program, guests::reference_settings(name), Capabilities::all())
+}
+
+/// What a call costs that does nothing.
+fn still(bench: &Bench, engine: &Engine) {
+    let (state, question) = (district::state(), district::triage());
+    let program = engine.compile(&guests::measured("still")).expect("a program");
+    let mut policies = common::bind(engine, &program, Settings::default(), Capabilities::all());
+    let first = policies.triage(Binding::InForce, &state, &question);
+    println!("a policy without rules answers under {}", first.answer.expect("an answer").because.rule);
+    bench.case("without rules/sandbox", || policies.triage(Binding::InForce, &state, black_box(&question)));
 }
 
 fn triage(bench: &Bench, engine: &Engine) {

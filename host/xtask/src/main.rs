@@ -1,5 +1,5 @@
-//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `incidents`, `steadiness` and `contract-test`. Nothing
-//! here is shipped.
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `journals`, `incidents`, `steadiness` and
+//! `contract-test`. Nothing here is shipped.
 
 mod contract_test;
 mod count;
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
         ["performance"] => performance(),
+        ["journals"] => root().and_then(|root| performance::journals(&root)),
         ["incidents"] => incidents("100000"),
         ["incidents", most] => incidents(most),
         ["steadiness"] => steadiness("10"),
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
         ["contract-test", "--short"] => contract_test(true),
         _ => Err(anyhow::anyhow!(
             "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
-             `cargo xtask performance`, `cargo xtask incidents [MOST]`, `cargo xtask steadiness [MINUTES]` or `cargo xtask contract-test [--short]`"
+             `cargo xtask performance`, `cargo xtask journals`, `cargo xtask incidents [MOST]`, `cargo xtask steadiness [MINUTES]` \
+             or `cargo xtask contract-test [--short]`"
         )),
     };
     match done {

@@ -55,13 +55,16 @@ pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) 
             batch: bench.batch,
             rate: bench.rate,
         };
-        let before = bench.process.and_then(processor_time);
+        let own = || processor_time(std::process::id());
+        let (before, own_before) = (bench.process.and_then(processor_time), own());
         let mut outcome = runtime.block_on(load.run())?;
         let used =
             bench.process.and_then(processor_time).zip(before).map(|(after, before)| after.saturating_sub(before));
         ensure!(bench.process.is_none() || used.is_some(), "the processor time of the process cannot be read");
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let each = used.map(|used| used.as_secs_f64() * 10_000.0 / outcome.taken.max(1) as f64);
+        let each = |used: Duration| used.as_secs_f64() * 10_000.0 / outcome.taken.max(1) as f64;
+        let own = own().zip(own_before).map(|(after, before)| each(after.saturating_sub(before)));
+        let each = used.map(each);
         let [p50, p99, p999] = [500, 990, 999].map(|permille| millis(outcome.times.permille(permille)));
         match output {
             Output::Json => say!(
@@ -69,7 +72,7 @@ pub(crate) fn run(client: &Client, server: &str, bench: &Bench, output: Output) 
                 json!({
                     "senders": senders, "batch": bench.batch, "taken": outcome.taken, "refused": outcome.refused,
                     "events_per_second": outcome.rate(), "p50_ms": p50, "p99_ms": p99, "p999_ms": p999,
-                    "host_cpu_seconds_per_10000": each,
+                    "host_cpu_seconds_per_10000": each, "load_cpu_seconds_per_10000": own,
                 })
             ),
             Output::Text => say!(

@@ -223,6 +223,46 @@ fn in_an_emergency_the_glass_is_broken_by_two_with_a_reason_and_an_end() {
     until("its time is over", || role(&policies(server), "discretion")["in_force"]["expires"].is_null());
 }
 
+/// A policy with a section more, that means nothing to anybody: another package of the same version.
+fn edition(city: &City, wasm: &[u8]) -> PathBuf {
+    let file = city.data.path().join("edition.wasm");
+    fs::write(&file, [wasm, &[0, 3, 1, b'e', 1]].concat()).expect("written");
+    file
+}
+
+#[test]
+fn what_a_broken_glass_let_in_is_no_measure_for_the_next() {
+    let city = City::new();
+    let server = &city.server;
+    let asking = city.data.path().join("asking.wasm");
+    let bytes = muster_testkit::guests::hostile("hostile");
+    fs::write(&asking, bytes.as_slice()).expect("written");
+    let settings = city.data.path().join("trap.toml");
+    fs::write(&settings, "behaviour = \"trap\"\n").expect("written");
+    let soon = muster_runtime::Clock::now(&muster_runtime::RealClock) + muster_kernel::Milliseconds(3_600_000);
+    let soon = soon.to_local_text(0);
+    let asked = |package| {
+        ["activate", "discretion", "--package", package, "--settings", path(&settings), "--by", "li"].to_vec()
+    };
+    let mut glass = asked(path(&asking));
+    glass.extend(["--second", "wang", "--reason", "water", "--expires", &soon]);
+    let (passed, said) = policy(server, &glass);
+    assert!(passed, "{said}");
+    let next = edition(&city, &bytes);
+    let (passed, said) = policy(server, &asked(path(&next)));
+    assert!(!passed && said.contains("it asks for more than the policy in force: memory"), "{said}");
+}
+
+#[test]
+fn two_packages_of_a_workflow_never_share_a_version() {
+    let city = City::new();
+    let before = role(&policies(&city.server), "workflow")["in_force"]["package"].clone();
+    let other = edition(&city, &muster_testkit::guests::policy("workflow"));
+    let (passed, said) = policy(&city.server, &["activate", "workflow", "--package", path(&other), "--by", "li"]);
+    assert!(!passed && said.contains("is that of another package"), "{said}");
+    assert_eq!(role(&policies(&city.server), "workflow")["in_force"]["package"], before);
+}
+
 #[test]
 fn a_shadow_is_compared_a_canary_answers_in_part_and_a_failing_policy_gives_way() {
     let city = City::new();

@@ -4,6 +4,7 @@
 //! pass ends the attempt: the policy that answered before serves on, and the attempt says why, with the cure. Everything
 //! here happens beside the path of events; only the last step is an entry of the journal.
 
+mod authority;
 mod backtest;
 pub mod proving_ground;
 mod report;
@@ -13,13 +14,13 @@ pub(crate) mod trust;
 use std::sync::Arc;
 
 use muster_kernel::change::ChangeRules;
-use muster_kernel::record::{Activation, Evidence, Exception, Signer, Terms};
+use muster_kernel::record::{Activation, Evidence, Signer, Terms};
 use muster_kernel::role::Binding;
 use muster_kernel::state::Core;
 use muster_kernel::{DistrictId, Instant, Mode, PolicyMode, Role, State};
 use muster_packages::attestation::{ApprovalKind, Attestations};
 use muster_packages::check_claims;
-use muster_packages::trust::{ApprovalCase, Case, Office, Profile};
+use muster_packages::trust::{Case, Office, Profile};
 use muster_sandbox::{Bound, Capabilities, Limits, Program, Wanted};
 
 pub(crate) use backtest::Backtester;
@@ -265,89 +266,31 @@ impl Walk<'_> {
                 "a workflow policy cannot be a canary, for a process stays on one version; try it as a shadow, then activate it",
             ));
         }
+        if role == Role::Workflow {
+            self.names_its_version_alone()?;
+        }
         Ok(Words::new("与契约及清单相符", "it keeps to the contract and to its manifest"))
     }
 
-    /// What a candidate asks beyond the policy in force needs a person's yes.
-    fn capabilities(&mut self, terms: &Terms) -> Result<Words, Refused> {
-        self.break_glass()?;
-        let names = terms.capabilities.join(", ");
-        let granted = Words::new(format!("可用能力:{names}"), format!("it may ask for {names}"));
-        let Some(before) = self.scene.core.activation(self.candidate.role, Binding::InForce) else {
-            return Ok(granted);
-        };
-        let had = |name: &String| before.terms.as_ref().is_none_or(|terms| terms.capabilities.contains(name));
-        let wider: Vec<&str> = terms.capabilities.iter().filter(|name| !had(name)).map(String::as_str).collect();
-        if wider.is_empty() || self.candidate.way == "rollback" || self.broken_glass {
-            return Ok(granted);
-        }
-        let wider = wider.join(", ");
-        if self.scene.crisis && !self.rules.widen_in_emergency {
-            return Err(Words::new(
-                format!("应急期间不得扩大能力(新增 {wider});请去掉新增的能力,或由两人破窗启用"),
-                format!(
-                    "no wider capability while an emergency is on (it adds {wider}); drop it, or break the glass with two people"
-                ),
-            ));
-        }
-        let Some((exception, _)) = self.exception(ApprovalKind::Widen) else {
-            return Err(Words::new(
-                format!("比现行策略多要能力:{wider};须由有权放行的人同意(muster approve --kind widen)"),
-                format!(
-                    "it asks for more than the policy in force: {wider}; a releaser must agree (`muster approve --kind widen`)"
-                ),
-            ));
-        };
-        let people = exception.people.join(", ");
-        self.evidence.exceptions.push(exception);
-        Ok(Words::new(format!("新增能力 {wider},由 {people} 同意"), format!("it adds {wider}, agreed by {people}")))
-    }
-
-    /// Two people, a reason and an end: then crisis rules and the backtest stand aside until the end.
-    fn break_glass(&mut self) -> Result<(), Refused> {
-        let Some((exception, signed_until)) = self.exception(ApprovalKind::BreakGlass) else { return Ok(()) };
-        let until = signed_until.or(self.candidate.expires);
-        let longest = self.scene.now + self.rules.break_glass_max;
-        let Some(until) = until else {
-            return Err(Words::new("破窗启用须写明期限(--expires)", "break-glass needs an end (`--expires`)"));
-        };
-        if until > longest || until <= self.scene.now {
-            let hours = self.rules.break_glass_max.0 / 3_600_000;
-            return Err(Words::new(
-                format!("破窗启用的期限须在今后 {hours} 小时之内"),
-                format!("break-glass must end within the next {hours} hours"),
-            ));
-        }
-        self.expires = Some(until);
-        self.broken_glass = true;
-        self.evidence.exceptions.push(exception);
-        Ok(())
-    }
-
-    /// People who take responsibility: by signature, or, in a development profile, two by name.
-    fn exception(&self, kind: ApprovalKind) -> Option<(Exception, Option<Instant>)> {
-        let scene = self.scene;
-        let case = ApprovalCase {
-            kind,
-            package: self.attempt.package,
-            district: scene.district,
-            role: self.candidate.role,
-            settings: self.attempt.settings,
-            at: scene.now,
-        };
-        let word = kind.as_str().to_owned();
-        let approvals = self.standing.trust.approvals(&case, &self.attestations, &self.standing.deny);
-        if approvals.suffice() && !approvals.given.is_empty() {
-            let people = approvals.given.iter().map(|given| given.signer.holder.clone()).collect();
-            let reason = approvals.given.first().map(|given| given.reason.clone()).unwrap_or_default();
-            return Some((Exception { kind: word, people, reason }, approvals.expires()));
-        }
-        let candidate = self.candidate;
-        let (second, reason) = (candidate.second.clone()?, candidate.reason.clone()?);
-        let by_name = self.standing.trust.profile == Profile::Development && second != candidate.by;
-        // Names stand for a broken glass only where an end is named, and for the others only where none is.
-        let meant = (kind == ApprovalKind::BreakGlass) == candidate.expires.is_some();
-        (by_name && meant).then(|| (Exception { kind: word, people: vec![candidate.by.clone(), second], reason }, None))
+    /// Running processes know the policy that wrote their state by its version: two packages of one version would read
+    /// each other's states, and nothing would be carried over.
+    fn names_its_version_alone(&self) -> Result<(), Refused> {
+        let version = &self.candidate.files.package.manifest.version;
+        let former = self.scene.core.standby.get(&Role::Workflow).map(|standby| standby.former.as_slice());
+        let known = self.scene.core.activation(Role::Workflow, Binding::InForce).into_iter();
+        let mut known = known.chain(former.unwrap_or_default());
+        let other = |known: &Activation| known.package != self.attempt.package && known.version == *version;
+        let Some(other) = known.find(|known| other(known)) else { return Ok(()) };
+        let package = other.package.short();
+        Err(Words::new(
+            format!(
+                "另一策略包 {package} 已用版本号 {version},在办流程据此识别版本;请在 muster-policy.toml 中提高版本号"
+            ),
+            format!(
+                "version {version} is that of another package, {package}, and running processes know their policy by its \
+                 version; give this one a higher version in its manifest"
+            ),
+        ))
     }
 
     fn compile(&self) -> Result<Program, Refused> {

@@ -23,7 +23,17 @@ pub(crate) struct Host {
 impl Host {
     /// Starts one, and waits until it takes events.
     pub(crate) fn start(muster: &Path, data: &Path, folders: &[PathBuf]) -> anyhow::Result<Self> {
-        let mut serve = Command::new(muster);
+        Self::serve(Command::new(muster), muster, data, folders)
+    }
+
+    /// Starts one on the first so many cores only.
+    pub(crate) fn start_on(cores: usize, muster: &Path, data: &Path, folders: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut pinned = Command::new("taskset");
+        pinned.args(["--cpu-list", &format!("0-{}", cores - 1)]).arg(muster);
+        Self::serve(pinned, muster, data, folders)
+    }
+
+    fn serve(mut serve: Command, muster: &Path, data: &Path, folders: &[PathBuf]) -> anyhow::Result<Self> {
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("MUSTER_LOG", "error");
         for folder in folders {
             serve.arg("--district").arg(folder);

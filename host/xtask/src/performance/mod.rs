@@ -25,6 +25,9 @@ pub(crate) const PAGE: &str = "docs/performance.md";
 /// What stands between these is written by this command; the rest of the page is for people.
 const MARKS: (&str, &str) = ("<!-- measured:begin -->", "<!-- measured:end -->");
 
+/// The same for the journals, which are measured by themselves.
+const JOURNALS: (&str, &str) = ("<!-- journals:begin -->", "<!-- journals:end -->");
+
 /// Measures, and writes the page.
 pub(crate) fn performance(root: &Path, muster: &Path) -> anyhow::Result<()> {
     let place = root.join("target").join("performance");
@@ -35,6 +38,7 @@ pub(crate) fn performance(root: &Path, muster: &Path) -> anyhow::Result<()> {
     let mut page = String::new();
     machine(&mut page)?;
     let single = events_over_http(root, muster, &place, &mut page)?;
+    cores(root, muster, &place, &mut page)?;
     districts(root, muster, &place, &mut page)?;
     calls(root, &mut page)?;
     let whole = root.join(PAGE);
@@ -42,6 +46,20 @@ pub(crate) fn performance(root: &Path, muster: &Path) -> anyhow::Result<()> {
     std::fs::write(&whole, between(&before, MARKS, &page)?)?;
     println!("{page}\n{} events/s at the most, one event a request; written to {PAGE}", single.round());
     Ok(())
+}
+
+/// Measures the journal beside others that hold the same entries, and puts their table into the page.
+pub(crate) fn journals(root: &Path) -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut run = Command::new(cargo);
+    run.current_dir(root.join("benches/peers")).args(["run", "--release", "--package", "muster-journal-peers"]);
+    let output = run.env("MUSTER_PLACE", root.join("target")).stderr(std::process::Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "the journals cannot be measured");
+    let table = String::from_utf8(output.stdout)?;
+    println!("{table}");
+    let whole = root.join(PAGE);
+    let before = std::fs::read_to_string(&whole).with_context(|| whole.display().to_string())?;
+    std::fs::write(&whole, between(&before, JOURNALS, &table)?).with_context(|| whole.display().to_string())
 }
 
 /// The text with everything between two marks replaced.
@@ -71,10 +89,10 @@ fn events_over_http(root: &Path, muster: &Path, place: &Path, page: &mut String)
     writeln!(
         page,
         "One district, three roles asked for each event, every limit on, each receipt after `fdatasync`. CPU-seconds are \
-         those of the host's process alone.\n"
+         those for 10,000 events: of the host's process alone, and of the load beside it.\n"
     )?;
-    writeln!(page, "| senders | events a request | events/s | p50 ms | p99 ms | host CPU-s per 10,000 |")?;
-    writeln!(page, "|---|---|---|---|---|---|")?;
+    writeln!(page, "| senders | events a request | events/s | p50 ms | p99 ms | host CPU-s | load CPU-s |")?;
+    writeln!(page, "|---|---|---|---|---|---|---|")?;
     let mut best = 0.0_f64;
     for senders in SENDERS {
         let events = if senders == 1 { EVENTS / 10 } else { EVENTS };
@@ -140,6 +158,36 @@ fn held(line: &str) -> Option<u64> {
     count.parse().ok()
 }
 
+/// The host on one core, on two, and so on. The load comes from the same machine, so with all cores they share.
+fn cores(root: &Path, muster: &Path, place: &Path, page: &mut String) -> anyhow::Result<()> {
+    writeln!(page, "\n## One core and more\n")?;
+    writeln!(page, "Twenty districts by Zipf's law; the load comes from the same machine and runs on all cores.\n")?;
+    writeln!(page, "| cores of the host | events/s | p50 ms | p99 ms | host CPU-s per 10,000 | of its cores in use |")?;
+    writeln!(page, "|---|---|---|---|---|---|")?;
+    let folders = host::many(root, &place.join("cities-cores"), 20)?;
+    for count in 1..=std::thread::available_parallelism()?.get() {
+        let host = Host::start_on(count, muster, &place.join(format!("data-cores-{count}")), &folders)?;
+        host.settle()?;
+        for folder in &folders {
+            let name = folder.file_name().and_then(|name| name.to_str()).context("a district's name")?;
+            host.first(root, name)?;
+        }
+        let measured = host.bench(root, "all", &[("--senders", "64"), ("--events", "20000")])?;
+        ensure!(measured["refused"] == 0, "events were refused: {measured}");
+        let (rate, cost) = (number(&measured, "events_per_second"), number(&measured, "host_cpu_seconds_per_10000"));
+        #[expect(clippy::cast_precision_loss, reason = "a few cores")]
+        let used = rate * cost / 10_000.0 / count as f64 * 100.0;
+        writeln!(
+            page,
+            "| {count} | {rate:.0} | {:.2} | {:.2} | {cost:.2} | {used:.0} % |",
+            number(&measured, "p50_ms"),
+            number(&measured, "p99_ms")
+        )?;
+        host.stop()?;
+    }
+    Ok(())
+}
+
 /// Memory of idle districts, and what an event costs beside them.
 fn districts(root: &Path, muster: &Path, place: &Path, page: &mut String) -> anyhow::Result<()> {
     writeln!(page, "\n## Many districts in one process\n")?;
@@ -194,13 +242,14 @@ fn row(page: &mut String, measured: &Json) -> anyhow::Result<()> {
     ensure!(measured["refused"] == 0, "events were refused: {measured}");
     writeln!(
         page,
-        "| {} | {} | {:.0} | {:.2} | {:.2} | {:.2} |",
+        "| {} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.2} |",
         measured["senders"],
         measured["batch"],
         number(measured, "events_per_second"),
         number(measured, "p50_ms"),
         number(measured, "p99_ms"),
-        number(measured, "host_cpu_seconds_per_10000")
+        number(measured, "host_cpu_seconds_per_10000"),
+        number(measured, "load_cpu_seconds_per_10000")
     )?;
     Ok(())
 }
