@@ -50,8 +50,10 @@ impl Chain {
 
     pub(crate) fn next(&mut self, bytes: usize) -> Record {
         self.seq += 1;
-        let begin = format!("{{\"district\":\"{}\",\"seq\":{},\"text\":\"", self.district, self.seq);
-        let payload = format!("{begin:x<0$}", bytes).into_bytes();
+        let before = self.head.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let begin =
+            format!("{{\"district\":\"{}\",\"seq\":{},\"prev\":\"{before}\",\"text\":\"", self.district, self.seq);
+        let payload = format!("{begin:x<bytes$}").into_bytes();
         let (prev, hash) = (self.head, Sha256::digest(&payload).into());
         self.head = hash;
         Record { district: self.district.clone(), seq: self.seq, prev, hash, payload }
