@@ -15,9 +15,10 @@ pub(crate) struct Floor {
     pub(crate) p99: f64,
 }
 
-/// Appends `together` entries of so many bytes and syncs, again and again for a while. The file is written in full
+/// Appends `together` entries of so many bytes and syncs, again and again for a while, with a pause after each: a disk that
+/// has slept answers later than one that is never left alone. The file is written in full
 /// before, as the journal's segments are, so that a sync need not carry the file's length.
-pub(crate) fn syncs(place: &Path, bytes: u64, together: u64, long: Duration) -> anyhow::Result<Floor> {
+pub(crate) fn syncs(place: &Path, bytes: u64, together: u64, pause: Duration, long: Duration) -> anyhow::Result<Floor> {
     const FILE_BYTES: u64 = 64 << 20;
     let path = place.join("floor");
     let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
@@ -38,6 +39,9 @@ pub(crate) fn syncs(place: &Path, bytes: u64, together: u64, long: Duration) -> 
         file.sync_data()?;
         times.push(asked.elapsed());
         offset += written.len() as u64;
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
     }
     let wall = begun.elapsed().as_secs_f64();
     std::fs::remove_file(&path)?;
