@@ -16,8 +16,8 @@ pub(crate) struct Floor {
 }
 
 /// Appends `together` entries of so many bytes and syncs, again and again for a while, with a pause after each: a disk that
-/// has slept answers later than one that is never left alone. The file is written in full
-/// before, as the journal's segments are, so that a sync need not carry the file's length.
+/// has slept answers later than one that is never left alone. The file is written in full before, so that a sync need not
+/// carry the file's length.
 pub(crate) fn syncs(place: &Path, bytes: u64, together: u64, pause: Duration, long: Duration) -> anyhow::Result<Floor> {
     const FILE_BYTES: u64 = 64 << 20;
     let path = place.join("floor");

@@ -26,7 +26,7 @@ impl Host {
         Self::serve(Command::new(muster), muster, data, folders)
     }
 
-    /// Starts one on the first so many cores only.
+    /// Starts one on the first so many cores only, by `taskset` of util-linux.
     pub(crate) fn start_on(cores: usize, muster: &Path, data: &Path, folders: &[PathBuf]) -> anyhow::Result<Self> {
         let mut pinned = Command::new("taskset");
         pinned.args(["--cpu-list", &format!("0-{}", cores - 1)]).arg(muster);
@@ -38,7 +38,10 @@ impl Host {
         for folder in folders {
             serve.arg("--district").arg(folder);
         }
-        let mut child = serve.stderr(Stdio::piped()).spawn().context("the host does not start")?;
+        let mut child = serve
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} does not start", serve.get_program().display()))?;
         let (address, lines) = crate::ready(&mut child)?;
         // It may say more later, and must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
