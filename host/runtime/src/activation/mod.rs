@@ -283,9 +283,7 @@ impl Walk<'_> {
         let Some(other) = known.find(|known| other(known)) else { return Ok(()) };
         let package = other.package.short();
         Err(Words::new(
-            format!(
-                "另一策略包 {package} 已用版本号 {version},在办流程据此识别版本;请在 muster-policy.toml 中提高版本号"
-            ),
+            format!("另一策略包 {package} 已用版本号 {version},在办流程据此识别版本;请在其清单中提高版本号"),
             format!(
                 "version {version} is that of another package, {package}, and running processes know their policy by its \
                  version; give this one a higher version in its manifest"
