@@ -146,7 +146,7 @@ fn joined(key: &[u8], value: &[u8]) -> Vec<u8> {
 /// Whatever is an event is decided, and its entry gives the state that the decision left.
 fn event(world: &World, bytes: &[u8]) {
     let Ok(json) = serde_json::from_slice::<Json>(bytes) else { return };
-    let Ok(parsed) = cloudevent::parse(&json, world.at) else { return };
+    let Ok(parsed) = cloudevent::parse(json, world.at) else { return };
     let mut state = Arc::clone(&world.state);
     let mut nobody = PolicySet::new(world.engine.clone());
     let decided = step(&mut state, world.at, Input::Event(parsed.event), &mut nobody);

@@ -81,7 +81,7 @@ pub struct IncidentView {
 /// Sense.
 pub mod triage {
     use super::{
-        Because, Deserialize, Event, Hazard, IncidentId, IncidentView, Instant, NodeCode, Reputation, Scheme,
+        Arc, Because, Deserialize, Event, Hazard, IncidentId, IncidentView, Instant, NodeCode, Reputation, Scheme,
         Serialize, String, Vec,
     };
 
@@ -91,7 +91,7 @@ pub mod triage {
         /// The instant of the decision.
         pub now: Instant,
         /// The event.
-        pub event: Event,
+        pub event: Arc<Event>,
         /// What came of earlier word from its source.
         pub reputation: Reputation,
         /// Open incidents that may be meant, newest first.
@@ -158,13 +158,13 @@ pub mod triage {
 
 /// Assess.
 pub mod escalation {
-    use super::{Attribute, Event, Hazard, IncidentView, Instant, NodeCode, String, Vec, WatchId};
+    use super::{Arc, Attribute, Event, Hazard, IncidentView, Instant, NodeCode, String, Vec, WatchId};
 
     /// Why the policy is asked.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Occasion {
         /// An event arrived.
-        Event(Event),
+        Event(Arc<Event>),
         /// A timer of the policy's own fell due.
         Timer {
             /// Its key.
@@ -359,7 +359,7 @@ pub mod incentives {
 
 /// Supervise.
 pub mod oversight {
-    use super::{Because, Event, FindingOrder, IncidentView, Instant, String, Vec};
+    use super::{Arc, Because, Event, FindingOrder, IncidentView, Instant, String, Vec};
 
     /// Why the policy is asked.
     #[derive(Debug, Clone, PartialEq, Eq)]
@@ -378,7 +378,7 @@ pub mod oversight {
         /// Why the policy is asked.
         pub occasion: Occasion,
         /// The event that was decided on.
-        pub event: Option<Event>,
+        pub event: Option<Arc<Event>>,
         /// The incident concerned.
         pub incident: Option<IncidentView>,
     }
@@ -395,7 +395,7 @@ pub mod oversight {
 
 /// Durable processes.
 pub mod workflow {
-    use super::{Attribute, Because, Deserialize, Effect, Event, IncidentView, Instant, Serialize, String, Vec};
+    use super::{Arc, Attribute, Because, Deserialize, Effect, Event, IncidentView, Instant, Serialize, String, Vec};
 
     /// A running process.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -416,7 +416,7 @@ pub mod workflow {
         /// It begins.
         Start,
         /// An event it waits for.
-        Event(Event),
+        Event(Arc<Event>),
         /// A wait ended by its time.
         Timer(String),
     }

@@ -61,7 +61,7 @@ fn limits_of(terms: &Terms) -> Limits {
         questions: limits.questions,
         memory_bytes: size(limits.memory_bytes),
         table_elements: size(limits.table_elements),
-        epochs: Limits::STANDARD.epochs,
+        milliseconds: Limits::STANDARD.milliseconds,
         log_lines: limits.log_lines as usize,
         log_line_bytes: limits.log_line_bytes as usize,
         memory_changes: limits.memory_changes as usize,

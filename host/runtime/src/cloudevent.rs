@@ -69,47 +69,77 @@ pub struct Parsed {
 }
 
 /// Attributes of the envelope that the event carries by themselves; every other one is kept as `ext.<name>`.
-const KNOWN: [&str; 13] = [
-    "specversion",
-    "id",
-    "source",
-    "type",
-    "subject",
-    "time",
-    "datacontenttype",
-    "dataschema",
-    "data",
-    "jurisdiction",
-    "incidentid",
-    "exercise",
-    "recordedtime",
-];
+#[derive(Default)]
+struct Envelope {
+    specversion: Option<Json>,
+    id: Option<Json>,
+    source: Option<Json>,
+    kind: Option<Json>,
+    subject: Option<Json>,
+    time: Option<Json>,
+    data: Option<Json>,
+    jurisdiction: Option<Json>,
+    incidentid: Option<Json>,
+    exercise: Option<Json>,
+    recordedtime: Option<Json>,
+    extensions: Vec<(String, Json)>,
+}
+
+impl Envelope {
+    fn of(object: Map<String, Json>) -> Self {
+        let mut envelope = Self::default();
+        for (name, value) in object {
+            let place = match name.as_str() {
+                "specversion" => &mut envelope.specversion,
+                "id" => &mut envelope.id,
+                "source" => &mut envelope.source,
+                "type" => &mut envelope.kind,
+                "subject" => &mut envelope.subject,
+                "time" => &mut envelope.time,
+                "data" => &mut envelope.data,
+                "jurisdiction" => &mut envelope.jurisdiction,
+                "incidentid" => &mut envelope.incidentid,
+                "exercise" => &mut envelope.exercise,
+                "recordedtime" => &mut envelope.recordedtime,
+                // They say how the data came, and nothing that happened.
+                "datacontenttype" | "dataschema" => continue,
+                _ => {
+                    envelope.extensions.push((name, value));
+                    continue;
+                }
+            };
+            *place = Some(value);
+        }
+        envelope
+    }
+}
 
 /// Reads a `CloudEvent` in the JSON event format. `now` stands for a missing `time`.
 ///
 /// # Errors
 /// When it is not a `CloudEvent` of version 1.0, or over a limit.
-pub fn parse(json: &Json, now: Instant) -> Result<Parsed, CloudEventError> {
+pub fn parse(json: Json, now: Instant) -> Result<Parsed, CloudEventError> {
     let Json::Object(object) = json else { return Err(CloudEventError::NotObject) };
-    match text(object, "specversion")? {
+    let sent = Envelope::of(object);
+    match text("specversion", sent.specversion)?.as_deref() {
         Some("1.0") => {}
         Some(other) => return Err(wrong("specversion", format!("is `{other}`; only 1.0 is taken"))),
         None => return Err(CloudEventError::Missing("specversion")),
     }
-    let recorded_time = time(object, "recordedtime")?;
-    let place = text(object, "jurisdiction")?.unwrap_or_default().to_owned();
+    let recorded_time = time("recordedtime", sent.recordedtime)?;
+    let place = text("jurisdiction", sent.jurisdiction)?.unwrap_or_default();
     let event = Event {
-        id: required(object, "id")?,
-        source: required(object, "source")?,
-        kind: required(object, "type")?,
-        subject: text(object, "subject")?.map(str::to_owned),
-        occurred: time(object, "time")?.unwrap_or(now),
+        id: required("id", sent.id)?,
+        source: required("source", sent.source)?,
+        kind: required("type", sent.kind)?,
+        subject: text("subject", sent.subject)?,
+        occurred: time("time", sent.time)?.unwrap_or(now),
         recorded: now,
         node: NodeCode::from(place.as_str()),
         place,
-        incident: text(object, "incidentid")?.map(str::to_owned),
-        exercise: flag(object, "exercise")?,
-        attributes: attributes(object)?,
+        incident: text("incidentid", sent.incidentid)?,
+        exercise: flag("exercise", sent.exercise)?,
+        attributes: attributes(sent.data, sent.extensions)?,
     };
     Ok(Parsed { event, recorded_time })
 }
@@ -118,8 +148,8 @@ fn wrong(field: impl Into<String>, reason: impl Into<String>) -> CloudEventError
     CloudEventError::Wrong { field: field.into(), reason: reason.into() }
 }
 
-fn text<'a>(object: &'a Map<String, Json>, field: &'static str) -> Result<Option<&'a str>, CloudEventError> {
-    match object.get(field) {
+fn text(field: &'static str, sent: Option<Json>) -> Result<Option<String>, CloudEventError> {
+    match sent {
         None | Some(Json::Null) => Ok(None),
         Some(Json::String(text)) if text.len() <= NAME_BYTES_MAX => Ok(Some(text)),
         Some(Json::String(_)) => {
@@ -129,38 +159,37 @@ fn text<'a>(object: &'a Map<String, Json>, field: &'static str) -> Result<Option
     }
 }
 
-fn required(object: &Map<String, Json>, field: &'static str) -> Result<String, CloudEventError> {
-    match text(object, field)? {
-        Some("") => Err(wrong(field, "is empty")),
-        Some(text) => Ok(text.to_owned()),
+fn required(field: &'static str, sent: Option<Json>) -> Result<String, CloudEventError> {
+    match text(field, sent)? {
+        Some(text) if text.is_empty() => Err(wrong(field, "is empty")),
+        Some(text) => Ok(text),
         None => Err(CloudEventError::Missing(field)),
     }
 }
 
-fn time(object: &Map<String, Json>, field: &'static str) -> Result<Option<Instant>, CloudEventError> {
-    let Some(text) = text(object, field)? else { return Ok(None) };
-    Instant::parse(text).map(Some).map_err(|reason| CloudEventError::Time { field, reason })
+fn time(field: &'static str, sent: Option<Json>) -> Result<Option<Instant>, CloudEventError> {
+    let Some(text) = text(field, sent)? else { return Ok(None) };
+    Instant::parse(&text).map(Some).map_err(|reason| CloudEventError::Time { field, reason })
 }
 
 /// True, or the text `true` as the HTTP binary mode sends it.
-fn flag(object: &Map<String, Json>, field: &'static str) -> Result<bool, CloudEventError> {
-    match object.get(field) {
+fn flag(field: &'static str, sent: Option<Json>) -> Result<bool, CloudEventError> {
+    match sent {
         None | Some(Json::Null) => Ok(false),
-        Some(Json::Bool(flag)) => Ok(*flag),
+        Some(Json::Bool(flag)) => Ok(flag),
         Some(Json::String(text)) if text == "true" => Ok(true),
         Some(Json::String(text)) if text == "false" => Ok(false),
         Some(_) => Err(wrong(field, "must be true or false")),
     }
 }
 
-fn attributes(object: &Map<String, Json>) -> Result<Vec<Attribute>, CloudEventError> {
+fn attributes(data: Option<Json>, extensions: Vec<(String, Json)>) -> Result<Vec<Attribute>, CloudEventError> {
     let mut flat = Flat { attributes: Vec::with_capacity(16) };
-    match object.get("data") {
+    match data {
         None | Some(Json::Null) => {}
-        Some(Json::Object(data)) => data.iter().try_for_each(|(key, value)| flat.add(key.clone(), value, 1))?,
+        Some(Json::Object(data)) => data.into_iter().try_for_each(|(key, value)| flat.add(key, value, 1))?,
         Some(_) => return Err(wrong("data", "must be a JSON object")),
     }
-    let extensions = object.iter().filter(|(key, _)| !KNOWN.contains(&key.as_str()));
     for (key, value) in extensions {
         flat.add(format!("ext.{key}"), value, 1)?;
     }
@@ -172,25 +201,27 @@ struct Flat {
 }
 
 impl Flat {
-    fn add(&mut self, key: String, json: &Json, depth: usize) -> Result<(), CloudEventError> {
+    fn add(&mut self, key: String, json: Json, depth: usize) -> Result<(), CloudEventError> {
         if depth > DEPTH_MAX {
             return Err(too_large(&key, format!("at most {DEPTH_MAX} levels of nesting")));
         }
         let value = match json {
             Json::Object(object) => {
-                return object.iter().try_for_each(|(name, json)| self.add(format!("{key}.{name}"), json, depth + 1));
+                return object
+                    .into_iter()
+                    .try_for_each(|(name, json)| self.add(format!("{key}.{name}"), json, depth + 1));
             }
             Json::Array(items) => {
-                let mut numbered = items.iter().enumerate();
+                let mut numbered = items.into_iter().enumerate();
                 return numbered.try_for_each(|(number, json)| self.add(format!("{key}.{number}"), json, depth + 1));
             }
             Json::Null => Value::Unknown,
-            Json::Bool(flag) => Value::Flag(*flag),
-            Json::Number(number) => number_of(&key, number)?,
+            Json::Bool(flag) => Value::Flag(flag),
+            Json::Number(number) => number_of(&key, &number)?,
             Json::String(text) if text.len() > TEXT_BYTES_MAX => {
                 return Err(too_large(&key, format!("at most {TEXT_BYTES_MAX} bytes")));
             }
-            Json::String(text) => Value::Text(text.clone()),
+            Json::String(text) => Value::Text(text),
         };
         if self.attributes.len() >= ATTRIBUTES_MAX {
             return Err(too_large("data", format!("at most {ATTRIBUTES_MAX} values")));
@@ -219,7 +250,7 @@ mod tests {
     use muster_kernel::value::find;
 
     fn event(json: &str) -> Result<Event, CloudEventError> {
-        parse(&serde_json::from_str(json).expect("JSON"), Instant::MIN).map(|parsed| parsed.event)
+        parse(serde_json::from_str(json).expect("JSON"), Instant::MIN).map(|parsed| parsed.event)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Nothing that came later is in it, so a decision can be judged by what its maker could know.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use muster_kernel::record::{Cause, Entry};
 use muster_kernel::{Digest, DistrictId, Event, Instant, State, fold};
@@ -73,7 +73,7 @@ impl Delayed {
 impl Host {
     /// The events of every chain in whose entries a text stands as it is written, in the order in which they became durable.
     /// Reads the journal: not for the threads that answer.
-    pub fn events_holding(&self, text: &str) -> impl Iterator<Item = Result<Event, QueryError>> {
+    pub fn events_holding(&self, text: &str) -> impl Iterator<Item = Result<Arc<Event>, QueryError>> {
         let unreadable = |reason: &dyn std::fmt::Display| QueryError::Journal(reason.to_string());
         let records = self.inner.parts.journal.read_holding(text);
         records.filter_map(move |record| {

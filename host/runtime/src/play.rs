@@ -106,7 +106,7 @@ pub fn read_stream(stream: &Path) -> Result<Vec<(Instant, Event)>, OpenError> {
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |reason: String| OpenError::Stream { file: stream.into(), line: index + 1, reason };
         let json: Json = serde_json::from_str(line).map_err(|reason| wrong(reason.to_string()))?;
-        let parsed = cloudevent::parse(&json, latest).map_err(|reason| wrong(reason.to_string()))?;
+        let parsed = cloudevent::parse(json, latest).map_err(|reason| wrong(reason.to_string()))?;
         // The file is in arrival order; a stated time that runs back does not turn the clock back.
         latest = latest.max(parsed.recorded_time.unwrap_or(parsed.event.occurred));
         events.push((latest, parsed.event));

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, bounded};
 use muster_kernel::record::{Cause, Entry, Fact};
 use muster_kernel::step::{Input, step};
-use muster_kernel::{Digest, DistrictId, State, fold};
+use muster_kernel::{Digest, DistrictId, Event, State, fold};
 use muster_sandbox::PolicySet;
 use muster_store::Journal;
 
@@ -269,7 +269,7 @@ pub(crate) fn read(district: &DistrictId, seq: u64, payload: &[u8]) -> Result<En
 /// What made the district decide. A charter stands among the entry's facts.
 pub(crate) fn input_of(entry: &Entry) -> Input {
     match &entry.cause {
-        Cause::Event(event) => Input::Event(event.clone()),
+        Cause::Event(event) => Input::Event(Event::clone(event)),
         Cause::Timer { .. } => Input::Timer,
         Cause::Activation(activation) => Input::Activate(activation.clone()),
         Cause::Migration => Input::Migrate,

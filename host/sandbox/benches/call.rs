@@ -17,6 +17,10 @@ use muster_sandbox::{Capabilities, Engine, Limits, PolicySet};
 use muster_testkit::measure::Bench;
 use muster_testkit::{district, guests};
 
+/// The host's own allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Room that every machine and instrument has.
 const INSTANCES: u32 = 4;
 

@@ -19,8 +19,9 @@ use crate::shape::Shape;
 
 /// Fuel depends on the compiler and on these settings, so both belong to a policy's identity.
 pub(crate) const IDENTITY: &str = "wasmtime-48.0.8/speed/fuel/1";
-/// How often the clock that stops runaway calls ticks.
-const TICK: Duration = Duration::from_millis(1);
+/// Milliseconds between two ticks of the clock that stops runaway calls. It is the safety net behind fuel, and each tick
+/// takes a core from whoever decides: a thousand of them a second were seen in the slowest of a hundred calls.
+const TICK_MILLISECONDS: u64 = 5;
 /// Instances that may live at once. Calls are synchronous, so there is about one per thread; the rest is room.
 const INSTANCES: u32 = 128;
 /// Guest memory that stays resident between calls: more than any small guest uses.
@@ -127,6 +128,11 @@ impl Hasher for Hashed {
     }
 }
 
+/// So much time in ticks of the clock.
+pub(crate) fn ticks(milliseconds: u64) -> u64 {
+    milliseconds.div_ceil(TICK_MILLISECONDS)
+}
+
 fn config(limits: &Limits, instances: u32) -> Config {
     let mut config = Config::new();
     config
@@ -175,7 +181,7 @@ impl Ticker {
         let stopped = Arc::clone(&stop);
         let tick = move || {
             while !stopped.load(Ordering::Relaxed) {
-                std::thread::sleep(TICK);
+                std::thread::sleep(Duration::from_millis(TICK_MILLISECONDS));
                 engine.increment_epoch();
             }
         };

@@ -3,6 +3,8 @@
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, Trap, UpdateDeadline};
 
+use crate::engine::ticks;
+
 /// What one call may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -20,9 +22,10 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Elements in one table.
     pub table_elements: usize,
-    /// Ticks of one millisecond before the clock looks at a call that fuel did not stop, and milliseconds of computing
-    /// time from then on before it ends the call. The safety net, not the budget: see `Patience`.
-    pub epochs: u64,
+    /// Milliseconds before the clock looks at a call that fuel did not stop, and milliseconds of computing time from
+    /// then on before it ends the call; looked at with each tick of the engine's clock, so up to one tick early or late.
+    /// The safety net, not the budget: see `Patience`.
+    pub milliseconds: u64,
     /// Log lines that are kept.
     pub log_lines: usize,
     /// Bytes of one log line that are kept.
@@ -39,7 +42,7 @@ impl Limits {
         questions: 1_024,
         memory_bytes: 4 << 20,
         table_elements: 10_000,
-        epochs: 10,
+        milliseconds: 10,
         log_lines: 64,
         log_line_bytes: 512,
         memory_changes: 64,
@@ -53,7 +56,7 @@ impl Limits {
         questions: 1_024,
         memory_bytes: 4 << 20,
         table_elements: 10_000,
-        epochs: 10,
+        milliseconds: 10,
         log_lines: 64,
         log_line_bytes: 512,
         memory_changes: 64,
@@ -62,7 +65,7 @@ impl Limits {
 
 /// What a package or a binding wants to be held to. What it does not name stays as it is.
 ///
-/// The clock (`Limits::epochs`) is not among it: it is the host's safety net, and what it ends is not reproducible.
+/// The clock (`Limits::milliseconds`) is not among it: it is the host's safety net, and what it ends is not reproducible.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Units of fuel.
@@ -101,7 +104,7 @@ impl Limits {
             questions: lower(self.questions, wanted.questions),
             memory_bytes: lower(self.memory_bytes, wanted.memory_bytes),
             table_elements: lower(self.table_elements, wanted.table_elements),
-            epochs: self.epochs,
+            milliseconds: self.milliseconds,
             log_lines: lower(self.log_lines, wanted.log_lines),
             log_line_bytes: lower(self.log_line_bytes, wanted.log_line_bytes),
             memory_changes: lower(self.memory_changes, wanted.memory_changes),
@@ -182,13 +185,13 @@ impl ResourceLimiter for Meter {
 /// used its share since. A call that ends before the first look, as all real ones do, never reads a clock.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    ticks: u64,
+    milliseconds: u64,
     first_look_nanoseconds: Option<i64>,
 }
 
 impl Patience {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { ticks: limits.epochs, first_look_nanoseconds: None }
+        Self { milliseconds: limits.milliseconds, first_look_nanoseconds: None }
     }
 
     /// Ends the call, or says when to look again.
@@ -196,8 +199,12 @@ impl Patience {
         let computed = clock_gettime(ClockId::ThreadCPUTime);
         let computed = computed.tv_sec.saturating_mul(1_000_000_000).saturating_add(computed.tv_nsec);
         let since = computed - *self.first_look_nanoseconds.get_or_insert(computed);
-        let share = i64::try_from(self.ticks).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        if since >= share { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(self.ticks)) }
+        let share = i64::try_from(self.milliseconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        if since >= share {
+            Err(Trap::Interrupt.into())
+        } else {
+            Ok(UpdateDeadline::Continue(ticks(self.milliseconds)))
+        }
     }
 }
 
@@ -218,8 +225,8 @@ mod tests {
 
     #[test]
     fn no_limits_exceed_the_hosts() {
-        let host = Limits { fuel: 100, epochs: 3, ..Limits::STANDARD };
-        let narrow = Limits { transfer: 7, epochs: 1_000, ..Limits::STANDARD };
-        assert_eq!(narrow.below(&host), Limits { fuel: 100, transfer: 7, epochs: 3, ..Limits::STANDARD });
+        let host = Limits { fuel: 100, milliseconds: 3, ..Limits::STANDARD };
+        let narrow = Limits { transfer: 7, milliseconds: 1_000, ..Limits::STANDARD };
+        assert_eq!(narrow.below(&host), Limits { fuel: 100, transfer: 7, milliseconds: 3, ..Limits::STANDARD });
     }
 }

@@ -14,10 +14,10 @@ use muster_kernel::{Digest, Instant, Role, State};
 use wasmtime::component::Instance;
 use wasmtime::{Store, Trap};
 
-use crate::abi::v1::{Kernel, Shelf, Wit, answer_lists};
+use crate::abi::v1::{Kernel, Lend, Shelf, Wit, answer_lists};
 use crate::capability::Capabilities;
 use crate::context::{Context, Denied, OverCap};
-use crate::engine::Engine;
+use crate::engine::{Engine, ticks};
 use crate::limits::{Limits, OutOfMemory, Patience};
 use crate::margins::{Margins, Seen};
 use crate::program::Program;
@@ -133,7 +133,7 @@ impl PolicySet {
         let mut store = Store::new(&self.engine.inner, context);
         store.limiter(|context| &mut context.meter);
         store.set_hostcall_fuel(limits.transfer);
-        store.set_epoch_deadline(limits.epochs);
+        store.set_epoch_deadline(ticks(limits.milliseconds));
         let mut patience = Patience::new(&limits);
         store.epoch_deadline_callback(move |_| patience.look());
         let outcome = store.set_fuel(limits.fuel).map_err(Ended::Host).and_then(|()| {
@@ -240,7 +240,7 @@ impl Policies for PolicySet {
     fn triage(&mut self, binding: Binding, state: &Arc<State>, question: &triage::Question) -> Asked<triage::Answer> {
         self.call((Role::Triage, binding), state, question.now, None, |store, instance, program| {
             let export = program.exports.triage.as_ref()?;
-            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
+            Some(export.call(store, instance, (question.lend(),)).map(Kernel::kernel))
         })
     }
 
@@ -253,7 +253,7 @@ impl Policies for PolicySet {
     ) -> Asked<Vec<Effect>> {
         self.call((Role::Escalation, binding), state, question.now, scope, |store, instance, program| {
             let export = program.exports.escalation.as_ref()?;
-            Some(export.call(store, instance, (&question.wit(),)).map(answer_lists::effects))
+            Some(export.call(store, instance, (question.lend(),)).map(answer_lists::effects))
         })
     }
 
@@ -265,7 +265,7 @@ impl Policies for PolicySet {
     ) -> Asked<discretion::Answer> {
         self.call((Role::Discretion, binding), state, question.now, None, |store, instance, program| {
             let export = program.exports.discretion.as_ref()?;
-            Some(export.call(store, instance, (&question.wit(),)).map(Kernel::kernel))
+            Some(export.call(store, instance, (question.lend(),)).map(Kernel::kernel))
         })
     }
 
@@ -290,7 +290,7 @@ impl Policies for PolicySet {
     ) -> Asked<Vec<oversight::ReasonedFinding>> {
         self.call((Role::Oversight, binding), state, question.now, None, |store, instance, program| {
             let export = program.exports.oversight.as_ref()?;
-            Some(export.call(store, instance, (&question.wit(),)).map(answer_lists::findings))
+            Some(export.call(store, instance, (question.lend(),)).map(answer_lists::findings))
         })
     }
 

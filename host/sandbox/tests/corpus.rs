@@ -47,7 +47,7 @@ struct Came {
 impl Bench {
     fn new() -> Self {
         // The clock must not stop on a busy machine what the fuel is there to stop.
-        let engine = Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine");
+        let engine = Engine::new(Limits { milliseconds: 600_000, ..Limits::STANDARD }).expect("an engine");
         let rust = engine.compile(&guests::hostile("hostile")).expect("a program");
         let good = engine.compile(&guests::policy("incentives")).expect("a program");
         Self { engine, rust, good }

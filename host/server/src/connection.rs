@@ -1,6 +1,7 @@
 //! Connections: accepts them, with TLS where there is any, and holds them to limits: how many, how long a head may take
 //! and how large it may be. It must never serve plain text where TLS is set, or wait for a caller without an end.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -8,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -23,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+
+use crate::front::Front;
 
 /// What callers may take up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,7 @@ pub(crate) fn turned_away() -> u64 {
 /// Serves until `stop` resolves, then lets running requests end.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     tls: Option<Arc<TlsKeeper>>,
     limits: ConnectionLimits,
     stop: impl Future<Output = ()> + Send,
@@ -111,7 +113,7 @@ pub(crate) async fn serve(
             Ok((stream, address)) => {
                 if let Ok(seat) = Arc::clone(&seats).try_acquire_owned() {
                     let connection = Connection {
-                        router: router.clone(),
+                        front: front.clone(),
                         tls: tls.clone(),
                         limits,
                         stop: told_stop.clone(),
@@ -139,7 +141,7 @@ pub(crate) async fn serve(
 
 /// One connection, from its first byte to its last.
 struct Connection {
-    router: Router,
+    front: Front,
     tls: Option<Arc<TlsKeeper>>,
     limits: ConnectionLimits,
     stop: watch::Receiver<bool>,
@@ -170,19 +172,18 @@ impl Connection {
     }
 
     async fn speak(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        use tower_service::Service as _;
         let peer = Arc::new(peer);
-        let (router, stopping) = (self.router, self.stop.clone());
+        let (front, stopping) = (self.front, self.stop.clone());
         let answer = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Arc::clone(&peer));
-            let (answering, stopping) = (router.clone().call(request), stopping.clone());
+            let (answering, stopping) = (front.clone().answer(request), stopping.clone());
             async move {
                 let mut response = answering.await;
-                if let (true, Ok(response)) = (*stopping.borrow(), &mut response) {
+                if *stopping.borrow() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                response
+                Ok::<_, Infallible>(response)
             }
         });
         let connection = http1::Builder::new()

@@ -49,7 +49,7 @@ pub(crate) async fn explanation(
 
 fn happened(entry: &Entry) -> Json_ {
     match &entry.cause {
-        Cause::Event(event) => json!({"event": event}),
+        Cause::Event(event) => json!({"event": **event}),
         Cause::Timer { key, due } => json!({"timer": key, "due": due}),
         Cause::Charter { digest } => json!({"charter": digest}),
         Cause::Activation(activation) => json!({"activation": activation}),

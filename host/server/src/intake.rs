@@ -1,15 +1,18 @@
 //! Events in: `CloudEvents` over HTTP, structured, binary and in batches. A receipt leaves only for what is durable.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
 use muster_access::{Action, Target};
 use muster_kernel::Event;
 use muster_kernel::record::Receipt;
 use muster_runtime::cloudevent;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use serde_json::{Map, Value as Json_, json};
 use tokio_stream::StreamExt as _;
 
@@ -63,6 +66,22 @@ struct Intake {
     approves: bool,
 }
 
+/// What came of an event.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Receipt(Receipt),
+    Approval(Json_),
+}
+
+/// What came of one event of several.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Item {
+    Receipt(Answer),
+    Problem(Problem),
+}
+
 /// The ways in which `CloudEvents` come over HTTP.
 enum Mode {
     Structured,
@@ -84,7 +103,11 @@ fn mode(headers: &HeaderMap) -> Option<Mode> {
 
 /// The body, up to its limit. What is beyond is read away, so that the sender gets its answer and not a broken pipe.
 pub(crate) async fn body(request: Request, language: Language) -> Result<Vec<u8>, Problem> {
-    let mut frames = request.into_body().into_data_stream();
+    read(request.into_body(), language).await
+}
+
+async fn read(body: Body, language: Language) -> Result<Vec<u8>, Problem> {
+    let mut frames = body.into_data_stream();
     let (mut bytes, mut seen) = (Vec::new(), 0_usize);
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|_| Problem::new(Kind::BadRequest, language, "the body was cut off"))?;
@@ -130,25 +153,27 @@ fn binary(headers: &HeaderMap, body: &[u8], language: Language) -> Result<Json_,
 
 impl Intake {
     async fn take(self, request: Request) -> Result<Response, Problem> {
-        let headers = request.headers().clone();
-        let language = self.caller.language;
+        let (parts, body) = request.into_parts();
+        let (headers, language) = (parts.headers, self.caller.language);
         let Some(mode) = mode(&headers) else {
             let detail = "send application/cloudevents+json, application/cloudevents-batch+json, or application/json \
                           with ce- headers";
             return Err(Problem::new(Kind::UnsupportedMedia, language, detail));
         };
-        let body = body(request, language).await?;
+        let body = read(body, language).await?;
         match mode {
-            Mode::Structured => self.one(json_of(&body, language)?).await.map(IntoResponse::into_response),
-            Mode::Binary => self.one(binary(&headers, &body, language)?).await.map(IntoResponse::into_response),
+            Mode::Structured => self.one(json_of(&body, language)?).await.map(|answer| Json(answer).into_response()),
+            Mode::Binary => {
+                self.one(binary(&headers, &body, language)?).await.map(|answer| Json(answer).into_response())
+            }
             Mode::Batch => self.batch(json_of(&body, language)?).await,
         }
     }
 
     /// One event. It is taken whole or not at all.
-    async fn one(&self, json: Json_) -> Result<Json<Json_>, Problem> {
+    async fn one(&self, json: Json_) -> Result<Answer, Problem> {
         let (host, language) = (&*self.service.host, self.caller.language);
-        let parsed = cloudevent::parse(&json, host.now()).map_err(|error| Problem::of_event(&error, language))?;
+        let parsed = cloudevent::parse(json, host.now()).map_err(|error| Problem::of_event(&error, language))?;
         let event = parsed.event;
         let found;
         let district = if let Some(district) = &self.district {
@@ -158,10 +183,9 @@ impl Intake {
             found.as_str()
         };
         if self.approves {
-            return self.approve(district, event).await.map(Json);
+            return self.approve(district, event).await.map(Answer::Approval);
         }
-        let receipt = send(&self.service, &self.caller, district, event).await?;
-        Ok(Json(json!(receipt)))
+        send(&self.service, &self.caller, district, event).await.map(Answer::Receipt)
     }
 
     /// A yes to an event. Whoever may not send it may not approve it; it stays the sender's own.
@@ -186,14 +210,9 @@ impl Intake {
             return Err(Problem::new(Kind::TooLarge, language, format!("a batch holds at most {BATCH_MAX} events")));
         }
         // All are handed over before the first is waited for, so that they share one commit.
-        let waiting = events.into_iter().map(|event| self.one(event));
-        let mut answers = Vec::new();
-        for answer in join_in_order(waiting).await {
-            answers.push(match answer {
-                Ok(Json(receipt)) => json!({"receipt": receipt}),
-                Err(problem) => json!({"problem": problem}),
-            });
-        }
+        let answers = join_all(events.into_iter().map(|event| self.one(event))).await;
+        let answers: Vec<Item> =
+            answers.into_iter().map(|answer| answer.map_or_else(Item::Problem, Item::Receipt)).collect();
         Ok(Json(answers).into_response())
     }
 }
@@ -234,23 +253,4 @@ fn thing(action: Action, district: &str, event: &Event) -> Thing {
         "incident": event.incident, "exercise": event.exercise, "attributes": event.attributes,
     });
     Thing::new(action, target, &said)
-}
-
-/// Drives all futures at once and gives their results in order.
-pub(crate) async fn join_in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(move |context| {
-        let mut pending = false;
-        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
-            match future.as_mut().poll(context) {
-                std::task::Poll::Ready(ready) => *output = Some(ready),
-                std::task::Poll::Pending => pending = true,
-            }
-        }
-        if pending {
-            return std::task::Poll::Pending;
-        }
-        std::task::Poll::Ready(running.iter_mut().filter_map(|(_, output)| output.take()).collect())
-    })
-    .await
 }

@@ -9,6 +9,7 @@ mod contract;
 pub mod delivery;
 mod etag;
 mod explain;
+mod front;
 mod intake;
 pub mod language;
 mod lists;
@@ -25,16 +26,14 @@ mod views;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Request};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::extract::FromRef;
+use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 use contract::Operation;
-use contract::parameter::{Parameter, checked};
 use delivery::{Deliveries, routes as outbox};
+use front::{Front, Rules};
 use muster_access::Words;
 use muster_access::tls::TlsKeeper;
 use muster_runtime::Host;
@@ -46,10 +45,6 @@ pub use connection::ConnectionLimits;
 
 /// The largest body that is read: an event is a few kilobytes, a batch some hundred.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
-/// The longest that one answer may take. A commit takes milliseconds; what takes longer is stuck.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// The longest that a change of a policy may take: its package is large, and its way in is long.
-const CHANGE_WITHIN: Duration = Duration::from_mins(5);
 
 /// A host with the gate before it, and TLS when there is any.
 #[derive(Clone)]
@@ -165,31 +160,14 @@ pub fn openapi() -> String {
     text
 }
 
-/// A route that keeps to what the contract says of it.
-fn kept_to((_, path, answer, _, about): Route) -> (&'static str, MethodRouter<Service>) {
-    let answer = if about.is_tagged() { answer.route_layer(middleware::from_fn(etag::conditional)) } else { answer };
-    let parameters: Arc<[Parameter]> = about.parameters(path).into();
-    (path, answer.route_layer(middleware::from_fn_with_state(parameters, checked)))
-}
-
-/// The service over a host.
-fn router(service: Service) -> Router {
-    let of = |way: Way| {
-        let routes = table().into_iter().filter(move |(_, _, _, of, _)| *of == way).map(kept_to);
-        routes.fold(Router::new(), |router, (path, answer)| router.route(path, answer))
-    };
-    let timed = of(Way::Timed).layer(middleware::from_fn(|request, next| within(ANSWER_WITHIN, request, next)));
-    let change = of(Way::Change).layer(middleware::from_fn(|request, next| within(CHANGE_WITHIN, request, next)));
-    timed
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .merge(change.layer(DefaultBodyLimit::max(policies::BODY_BYTES_MAX)))
-        .merge(of(Way::Lasting))
-        .fallback(problem::no_such_route)
-        // Outside of every route: whatever is added later is behind the door, too.
-        .layer(middleware::from_fn_with_state(service.clone(), access::at_the_door))
-        .layer(middleware::from_fn(problem::in_words))
-        .layer(middleware::from_fn(traced))
-        .with_state(service)
+/// The routes of a host, without the front before them.
+fn routes_of(service: Service) -> Router {
+    let mut router = Router::new();
+    for (_, path, answer, way, about) in table() {
+        let rules = Arc::new(Rules::of(path, way, &about));
+        router = router.route(path, answer.route_layer(middleware::from_fn_with_state(rules, front::kept_to)));
+    }
+    router.fallback(problem::no_such_route).with_state(service)
 }
 
 /// Serves until `stop` resolves, then lets running requests end.
@@ -200,21 +178,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let tls = service.tls.clone();
-    connection::serve(listener, router(service), tls, limits, stop).await;
-}
-
-async fn within(limit: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => problem::too_slow(),
-    }
-}
-
-async fn traced(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    tracing::debug!(target: "muster::http", %method, path, status = response.status().as_u16());
-    response
+    connection::serve(listener, Front::new(service), tls, limits, stop).await;
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! What went wrong, as RFC 9457 says it: a stable type, a title in the reader's language, and the fault in words.
 
 use axum::Json;
-use axum::extract::Request;
 use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_access::UNAUTHENTICATED;
 use muster_access::guard::Throttled;
@@ -388,10 +386,7 @@ const SENTENCE_BYTES_MAX: usize = 1_000;
 
 /// What the framework refuses by itself - a path or query that does not parse, a wrong method - is a problem like any
 /// other.
-pub(crate) async fn in_words(request: Request, next: Next) -> Response {
-    let (language, method) = (language(request.headers()), request.method().clone());
-    let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
+pub(crate) async fn in_words(language: Language, method: &Method, path: &str, response: Response) -> Response {
     let kind = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => Kind::Method,
         StatusCode::BAD_REQUEST => Kind::BadRequest,

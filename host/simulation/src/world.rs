@@ -49,7 +49,7 @@ impl World {
         let folder = tempfile::tempdir()?;
         let vault = Vault::open(folder.path())?;
         // Fuel decides, and it is the same everywhere; the clock, which is not, must never be what ends a call here.
-        let limits = Limits { epochs: 1 << 40, ..Limits::STANDARD };
+        let limits = Limits { milliseconds: 1 << 40, ..Limits::STANDARD };
         let cities = CITIES.iter().map(|(name, stream)| {
             let place = examples.path().join(name);
             let events = play::read_stream(&place.join("streams").join(stream).with_extension("jsonl"))?;

@@ -144,14 +144,19 @@ pub fn incident() -> IncidentView {
 
 /// What is this signal?
 pub fn triage() -> triage::Question {
-    triage::Question { now: now(), event: ponding(), reputation: Reputation::default(), candidates: vec![incident()] }
+    triage::Question {
+        now: now(),
+        event: ponding().into(),
+        reputation: Reputation::default(),
+        candidates: vec![incident()],
+    }
 }
 
 /// What should be done about it?
 pub fn escalation() -> escalation::Question {
     escalation::Question {
         now: now(),
-        occasion: escalation::Occasion::Event(ponding()),
+        occasion: escalation::Occasion::Event(ponding().into()),
         classification: Some("ponding".into()),
         matter: escalation::Matter::Incident(incident()),
     }

@@ -1,36 +1,96 @@
 //! When a row of a table applies to an event. Unknown meets no condition.
 
 use muster_sdk::settings::Row;
-use muster_sdk::{Attributes, Event, Incident, Level, MeasureStatus, Mode, Number, RiskStage, facts, memory, roster};
+use muster_sdk::{
+    Attributes, Event, Incident, Level, MeasureStatus, Mode, Number, RiskStage, Value, facts, memory, roster,
+};
 
-/// Whether every condition of the row holds.
+/// The conditions of a row.
 ///
 /// `field` (or several names for the same figure, the first that is known) with `at_least`, `below` or `over_field`;
 /// `is`; `topic` with `at_least`; `life_safety_incident`; `level_at_least`; `mode`; `while_stage`; `measure_in_force`; `seen`, `unseen`.
+#[derive(Default)]
+struct Conditions<'a> {
+    fields: Option<&'a str>,
+    topic: Option<&'a str>,
+    at_least: Option<Number>,
+    below: Option<Number>,
+    over_field: Option<&'a str>,
+    is: Option<&'a str>,
+    life_safety: Option<bool>,
+    level_at_least: Option<Level>,
+    mode: Option<Mode>,
+    stage: Option<RiskStage>,
+    measure_in_force: Option<&'a str>,
+    seen: Option<&'a str>,
+    unseen: Option<&'a str>,
+}
+
+impl<'a> Conditions<'a> {
+    /// Looks at every cell once: most rows are asked for many more columns than they have.
+    fn of(row: &'a Row) -> Self {
+        let mut all = Self::default();
+        for cell in &row.cells {
+            match (cell.key.as_str(), &cell.value) {
+                ("field", Value::Text(text)) => all.fields = Some(text),
+                ("topic", Value::Text(text)) => all.topic = Some(text),
+                ("at_least", value) => all.at_least = Number::of(value),
+                ("below", value) => all.below = Number::of(value),
+                ("over_field", Value::Text(text)) => all.over_field = Some(text),
+                ("is", Value::Text(text)) => all.is = Some(text),
+                ("life_safety_incident", Value::Flag(flag)) => all.life_safety = Some(*flag),
+                ("level_at_least", Value::Text(text)) => all.level_at_least = Level::parse(text),
+                ("mode", Value::Text(text)) => all.mode = Mode::parse(text),
+                ("while_stage", Value::Text(text)) => all.stage = RiskStage::parse(text),
+                ("measure_in_force", Value::Text(text)) => all.measure_in_force = Some(text),
+                ("seen", Value::Text(text)) => all.seen = Some(text),
+                ("unseen", Value::Text(text)) => all.unseen = Some(text),
+                _ => {}
+            }
+        }
+        all
+    }
+
+    fn threshold(&self, event: &Event) -> bool {
+        let value = match (self.topic, self.fields) {
+            (Some(topic), _) => count_of_topic(event, topic).map(Number::from),
+            (None, Some(fields)) => first_known(fields, event),
+            (None, None) => return true,
+        };
+        let Some(value) = value else { return false };
+        self.at_least.is_none_or(|wanted| value >= wanted)
+            && self.below.is_none_or(|wanted| value < wanted)
+            && self.over_field.is_none_or(|other| event.number(other).is_some_and(|limit| value > limit))
+    }
+
+    fn of_incident(&self, incident: Option<&Incident>) -> bool {
+        if self.life_safety.is_none() && self.level_at_least.is_none() && self.mode.is_none() && self.stage.is_none() {
+            return true;
+        }
+        let Some(incident) = incident else { return false };
+        self.life_safety.is_none_or(|lives| incident.life_safety == lives)
+            && self
+                .level_at_least
+                .is_none_or(|level| highest_in_force(incident).is_some_and(|holds| holds as u8 >= level as u8))
+            && self.mode.is_none_or(|mode| incident.mode == mode)
+            && self.stage.is_none_or(|stage| incident.stage == stage)
+    }
+}
+
+/// Whether every condition of the row holds.
 pub(crate) fn holds(row: &Row, event: &Event, incident: Option<&Incident>, place: &str, now: i64) -> bool {
-    threshold(row, event)
-        && equalities(row, event)
-        && of_incident(row, incident)
-        && row.text("measure_in_force").is_none_or(|kind| measure_in_force(kind, incident, place, now))
-        && row.text("seen").is_none_or(|key| memory::get(key).is_some())
-        && row.text("unseen").is_none_or(|key| memory::get(key).is_none())
+    let wanted = Conditions::of(row);
+    wanted.threshold(event)
+        && wanted.is.is_none_or(|pairs| equalities(pairs, event))
+        && wanted.of_incident(incident)
+        && wanted.measure_in_force.is_none_or(|kind| measure_in_force(kind, incident, place, now))
+        && wanted.seen.is_none_or(|key| memory::get(key).is_some())
+        && wanted.unseen.is_none_or(|key| memory::get(key).is_none())
 }
 
 /// The first of several fields that is known.
 pub(crate) fn first_known(fields: &str, event: &Event) -> Option<Number> {
     fields.split_whitespace().find_map(|field| event.number(field))
-}
-
-fn threshold(row: &Row, event: &Event) -> bool {
-    let value = match (row.text("topic"), row.text("field")) {
-        (Some(topic), _) => count_of_topic(event, topic).map(Number::from),
-        (None, Some(fields)) => first_known(fields, event),
-        (None, None) => return true,
-    };
-    let Some(value) = value else { return false };
-    row.number("at_least").is_none_or(|wanted| value >= wanted)
-        && row.number("below").is_none_or(|wanted| value < wanted)
-        && row.text("over_field").is_none_or(|other| event.number(other).is_some_and(|limit| value > limit))
 }
 
 /// How many of a topic a grouped signal reports: `top_topics = [["被困", 41], …]`.
@@ -46,27 +106,11 @@ pub(crate) fn count_of_topic(event: &Event, topic: &str) -> Option<i64> {
 }
 
 /// `is = "closed=false asset=road_tunnel"`: each field must show exactly this value.
-fn equalities(row: &Row, event: &Event) -> bool {
-    let Some(list) = row.text("is") else { return true };
-    list.split_whitespace().all(|pair| {
+fn equalities(pairs: &str, event: &Event) -> bool {
+    pairs.split_whitespace().all(|pair| {
         let Some((field, wanted)) = pair.split_once('=') else { return false };
         event.display(field).is_some_and(|shown| shown.eq_ignore_ascii_case(wanted))
     })
-}
-
-fn of_incident(row: &Row, incident: Option<&Incident>) -> bool {
-    let lives = row.flag("life_safety_incident");
-    let level = row.text("level_at_least").and_then(Level::parse);
-    let mode = row.text("mode").and_then(Mode::parse);
-    let stage = row.text("while_stage").and_then(RiskStage::parse);
-    if lives.is_none() && level.is_none() && mode.is_none() && stage.is_none() {
-        return true;
-    }
-    let Some(incident) = incident else { return false };
-    lives.is_none_or(|lives| incident.life_safety == lives)
-        && level.is_none_or(|level| highest_in_force(incident).is_some_and(|holds| holds as u8 >= level as u8))
-        && mode.is_none_or(|mode| incident.mode == mode)
-        && stage.is_none_or(|stage| incident.stage == stage)
 }
 
 fn highest_in_force(incident: &Incident) -> Option<Level> {

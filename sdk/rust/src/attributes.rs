@@ -17,6 +17,15 @@ impl Number {
         Self { unscaled, scale: scale.min(18) }
     }
 
+    /// The number that a value is, if it is one.
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(number) => Some(Self::from(*number)),
+            Value::Decimal(Decimal { unscaled, scale }) => Some(Self::new(*unscaled, *scale)),
+            _ => None,
+        }
+    }
+
     fn widened(self, scale: u8) -> i128 {
         i128::from(self.unscaled) * 10_i128.pow(u32::from(scale - self.scale))
     }
@@ -101,11 +110,7 @@ pub trait Attributes {
 
     /// The number with this key, whole or with a point; absent when it is unknown.
     fn number(&self, key: &str) -> Option<Number> {
-        match self.value(key)? {
-            Value::Integer(number) => Some(Number::from(*number)),
-            Value::Decimal(Decimal { unscaled, scale }) => Some(Number::new(*unscaled, *scale)),
-            _ => None,
-        }
+        Number::of(self.value(key)?)
     }
 
     /// The yes or no with this key.

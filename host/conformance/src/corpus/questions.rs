@@ -62,7 +62,7 @@ fn triage_question(draw: &mut Draw, nature: Nature, number: usize) -> triage::Qu
     let least = if nature == Nature::Everyday { 40 } else { u32::MAX };
     triage::Question {
         now: scene::now(),
-        event: events::event(draw, nature, number, scene::now()),
+        event: events::event(draw, nature, number, scene::now()).into(),
         reputation: Reputation { confirmed: *draw.pick(&[0, 3, least]), refuted: *draw.pick(&[0, 1, least]) },
         candidates: (0..candidates).map(|place| incident(draw, nature, place)).collect(),
     }
@@ -70,7 +70,7 @@ fn triage_question(draw: &mut Draw, nature: Nature, number: usize) -> triage::Qu
 
 fn escalation_question(draw: &mut Draw, nature: Nature, number: usize) -> escalation::Question {
     let occasion = if draw.chance(80) {
-        escalation::Occasion::Event(events::event(draw, nature, number, scene::now()))
+        escalation::Occasion::Event(events::event(draw, nature, number, scene::now()).into())
     } else {
         let details = events::event(draw, nature, number, scene::now()).attributes;
         escalation::Occasion::Timer { key: name(draw, nature, "check"), due: instant(draw, nature), details }
@@ -243,7 +243,7 @@ fn oversight_question(draw: &mut Draw, nature: Nature, number: usize) -> oversig
     } else {
         oversight::Occasion::Period
     };
-    let event = draw.chance(70).then(|| events::event(draw, nature, number, scene::now()));
+    let event = draw.chance(70).then(|| events::event(draw, nature, number, scene::now()).into());
     let known = draw.count(INCIDENTS.len() - 1);
     let incident = draw.chance(80).then(|| incident(draw, nature, known));
     oversight::Question { now: scene::now(), occasion, event, incident }
@@ -257,7 +257,7 @@ fn fact_kind(draw: &mut Draw, nature: Nature) -> String {
 fn workflow_question(draw: &mut Draw, nature: Nature, number: usize) -> workflow::Question {
     let input = match draw.count(2) {
         0 => workflow::Input::Start,
-        1 => workflow::Input::Event(events::event(draw, nature, number, scene::now())),
+        1 => workflow::Input::Event(events::event(draw, nature, number, scene::now()).into()),
         _ => workflow::Input::Timer(name(draw, nature, "step")),
     };
     let kind = *draw.pick(&["resettlement", "stand_down", "inspection"]);

@@ -4,6 +4,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@ pub struct Entry {
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// An event reached the host.
-    Event(Event),
+    Event(#[serde(with = "shared")] Arc<Event>),
     /// A deadline passed.
     Timer {
         /// The timer's key.
@@ -249,5 +250,22 @@ impl Entry {
             return Err(serde::de::Error::custom(text));
         }
         Ok(entry)
+    }
+}
+
+/// What is shared is written and read as what it is.
+mod shared {
+    use alloc::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
     }
 }

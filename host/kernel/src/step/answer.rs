@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Deciding;
@@ -236,7 +237,7 @@ impl Deciding<'_> {
                 Attribute::new("device", Value::Text(source.to_string())),
             ],
         };
-        self.sensed(&event);
+        self.sensed(&Arc::new(event));
     }
 
     /// The word of a source proved right or wrong.

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Deciding;
@@ -158,7 +159,7 @@ impl Deciding<'_> {
     }
 
     /// Oversight looks at what was decided. Without a bound policy nothing is asked.
-    pub(super) fn oversee(&mut self, event: &Event) {
+    pub(super) fn oversee(&mut self, event: &Arc<Event>) {
         if !self.state.core.policies.contains_key(&Role::Oversight) {
             return;
         }
@@ -169,7 +170,7 @@ impl Deciding<'_> {
         let question = oversight::Question {
             now: self.now(),
             occasion: oversight::Occasion::Decision(kinds),
-            event: Some(event.clone()),
+            event: Some(Arc::clone(event)),
             incident,
         };
         self.ask_oversight(&question);

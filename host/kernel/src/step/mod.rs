@@ -123,7 +123,7 @@ pub fn step(state: &mut Arc<State>, now: Instant, input: Input, policies: &mut d
 
 /// What an input asks the kernel to do, once its cause is known.
 enum Task {
-    Event(Event),
+    Event(Arc<Event>),
     Timer(Option<crate::state::TimerPurpose>, Instant),
     Charter(Box<Charter>),
     Activate(Activation),
@@ -138,7 +138,8 @@ fn prepare(state: &State, at: Instant, input: Input) -> (Cause, Task) {
             if let Some(node) = roster::node(state, &event.place) {
                 event.node = node.code.clone();
             }
-            (Cause::Event(event.clone()), Task::Event(event))
+            let event = Arc::new(event);
+            (Cause::Event(Arc::clone(&event)), Task::Event(event))
         }
         Input::Timer => {
             let (due, key) = state.next_timer().map_or((at, String::new()), |(due, key)| (due, key.to_string()));
@@ -194,7 +195,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Arc<Event>) {
         self.place.clone_from(&event.place);
         if let Some(identity) = self.state.identity(&event.source, &event.id).copied() {
             self.first = Some((identity.seq, identity.hash));
@@ -213,7 +214,7 @@ impl Deciding<'_> {
     }
 
     /// Sense, act, assess, oversee: one event from its place to what follows.
-    fn sensed(&mut self, event: &Event) {
+    fn sensed(&mut self, event: &Arc<Event>) {
         let kind = EventKind::of(&event.kind);
         if kind == EventKind::AccessRecorded {
             // No policy is asked: who may come in is no question of theirs.
@@ -222,7 +223,7 @@ impl Deciding<'_> {
         let located = self.locate(event, kind);
         self.incident.clone_from(&located.incident);
         if self.act(event, kind, &located) {
-            self.assess(escalation::Occasion::Event(event.clone()), &located);
+            self.assess(escalation::Occasion::Event(Arc::clone(event)), &located);
             if kind == EventKind::FiguresUpdated {
                 self.assess_larger(event);
             }
@@ -233,13 +234,13 @@ impl Deciding<'_> {
     }
 
     /// What a part of an incident counts, the whole counts too.
-    fn assess_larger(&mut self, event: &Event) {
+    fn assess_larger(&mut self, event: &Arc<Event>) {
         let part = self.incident.clone();
         let row = part.as_ref().and_then(|part| self.state.incidents.get(part));
         if let Some(larger) = row.and_then(|row| row.parent.clone()) {
             self.incident = Some(larger.clone());
             let located = Located { incident: Some(larger), ..Located::default() };
-            self.assess(escalation::Occasion::Event(event.clone()), &located);
+            self.assess(escalation::Occasion::Event(Arc::clone(event)), &located);
             self.incident = part;
         }
     }

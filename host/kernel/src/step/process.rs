@@ -43,7 +43,7 @@ impl Deciding<'_> {
     }
 
     /// Steps every process of the incident that waits for an event of this type.
-    pub(super) fn step_waiting(&mut self, event: &Event) {
+    pub(super) fn step_waiting(&mut self, event: &Arc<Event>) {
         let running = self.state.index.running.get(&self.incident).into_iter().flat_map(|running| running.values());
         let waits = |row: &ProcessState| {
             let kind = event.kind.strip_prefix("gov.muster.").unwrap_or(&event.kind);
@@ -55,7 +55,7 @@ impl Deciding<'_> {
             if !self.has_room() {
                 return self.policy_failed(Role::Workflow, Some(Failure::TooLarge), Fallback::HumanQueue);
             }
-            self.step_process(&process, &[], Input::Event(event.clone()));
+            self.step_process(&process, &[], Input::Event(Arc::clone(event)));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Deciding;
@@ -25,14 +26,14 @@ pub(super) struct Located {
 }
 
 impl Deciding<'_> {
-    pub(super) fn locate(&mut self, event: &Event, kind: EventKind) -> Located {
+    pub(super) fn locate(&mut self, event: &Arc<Event>, kind: EventKind) -> Located {
         let named = self.named_incident(event);
         if let (Some(incident), false) = (&named, kind.is_sensed()) {
             return Located { incident: Some(incident.clone()), ..Located::default() };
         }
         let candidates = facts::candidates(self.state, event.node.as_str());
         let reputation = self.state.sources.get(&event.source).copied().unwrap_or_default();
-        let question = Question { now: self.now(), event: event.clone(), reputation, candidates };
+        let question = Question { now: self.now(), event: Arc::clone(event), reputation, candidates };
         let answer = self.ask(
             Role::Triage,
             &mut |policies, binding, state| policies.triage(binding, state, &question),

@@ -58,7 +58,7 @@ fn one(engine: &Engine, bound: &Bound, test: &SelfTest) -> Result<(), (String, S
     step(&mut state, begins, Input::Activate(activation), &mut policies);
     let mut facts = Vec::new();
     for (number, event) in test.events.iter().enumerate() {
-        let parsed = cloudevent::parse(event, begins)
+        let parsed = cloudevent::parse(event.clone(), begins)
             .map_err(|error| (format!("第 {} 个事件:{error}", number + 1), format!("event {}: {error}", number + 1)))?;
         let now = parsed.recorded_time.unwrap_or(parsed.event.occurred).max(begins);
         for fired in 0.. {

@@ -10,7 +10,7 @@ use muster_sandbox::{Capabilities, Engine, Limits, Program};
 use muster_testkit::{district, guests};
 
 fn engine() -> Engine {
-    Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine")
+    Engine::new(Limits { milliseconds: 600_000, ..Limits::STANDARD }).expect("an engine")
 }
 
 fn loaded(engine: &Engine, compiled: &[u8]) -> Program {

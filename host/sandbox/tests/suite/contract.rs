@@ -20,7 +20,7 @@ const FROZEN: [(&str, &str, &str); 4] = [
 ];
 
 fn engine() -> Engine {
-    Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine")
+    Engine::new(Limits { milliseconds: 600_000, ..Limits::STANDARD }).expect("an engine")
 }
 
 /// Every version that a guest may have been built for: the frozen ones and today's.

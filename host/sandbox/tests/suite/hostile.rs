@@ -39,7 +39,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self::with(Limits { epochs: 600_000, ..Limits::STANDARD })
+        Self::with(Limits { milliseconds: 600_000, ..Limits::STANDARD })
     }
 
     fn with(limits: Limits) -> Self {
@@ -210,7 +210,7 @@ fn the_same_question_has_the_same_answer_and_fuel_in_every_thread_and_engine() {
     let settings = guests::reference_settings("escalation");
     let state = district::state();
     let policies = || {
-        let engine = Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine");
+        let engine = Engine::new(Limits { milliseconds: 600_000, ..Limits::STANDARD }).expect("an engine");
         let program = engine.compile(&package).expect("a program");
         common::bind(&engine, &program, settings.clone(), Capabilities::all())
     };

@@ -17,7 +17,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let engine = Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine");
+        let engine = Engine::new(Limits { milliseconds: 600_000, ..Limits::STANDARD }).expect("an engine");
         let program = engine.compile(&guests::hostile("hostile")).expect("a program");
         Self { engine, program }
     }

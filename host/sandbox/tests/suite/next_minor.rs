@@ -123,7 +123,7 @@ fn a_policy_that_is_built_today_runs_on_the_next_minor_version() {
     }
     let package = guests::policy("incentives");
     let settings = guests::reference_settings("incentives");
-    let engine = Engine::new(Limits { epochs: 600_000, ..Limits::STANDARD }).expect("an engine");
+    let engine = Engine::new(Limits { milliseconds: 600_000, ..Limits::STANDARD }).expect("an engine");
     let program = engine.compile(&package).expect("a program");
     let mut today = common::bind(&engine, &program, settings.clone(), Capabilities::all());
     let asked = today.incentives(Binding::InForce, &district::state(), district::now(), &district::service());

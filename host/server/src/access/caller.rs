@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{AUTHORIZATION, FORWARDED};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use muster_access::{Identity, Proof};
 
@@ -61,22 +60,23 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
     Some(first.to_str().unwrap_or_default())
 }
 
-pub(crate) async fn at_the_door(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+/// Lets a request in with its caller, or says what it is answered.
+pub(crate) async fn at_the_door(service: &Service, request: &mut Request) -> Result<(), Response> {
     let headers = request.headers();
     let language = language(headers);
     let Some(peer) = request.extensions().get::<Arc<Peer>>().cloned() else {
-        return Problem::unauthenticated(language).into_response();
+        return Err(Problem::unauthenticated(language).into_response());
     };
     let was_forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
     let at = service.host.now();
-    match service.gate.identify(authorization(headers), &peer, was_forwarded, at).await {
+    let problem = match service.gate.identify(authorization(headers), &peer, was_forwarded, at).await {
         Ok(identity) => {
             request.extensions_mut().insert(Caller { identity, language });
-            next.run(request).await
+            return Ok(());
         }
         Err(NotLetIn::NothingShown) => {
             tracing::debug!(target: "muster::access", remote = %peer.remote, "nothing was shown");
-            Problem::unauthenticated(language).into_response()
+            Problem::unauthenticated(language)
         }
         Err(NotLetIn::Failed(failure)) => {
             // Escaped: a signed token and a certificate hold words of whoever shows them.
@@ -84,11 +84,12 @@ pub(crate) async fn at_the_door(State(service): State<Service>, mut request: Req
             tracing::warn!(
                 target: "muster::access", remote = %peer.remote, code = failure.code(), ?reason, "a proof failed"
             );
-            Problem::unauthenticated(language).into_response()
+            Problem::unauthenticated(language)
         }
         Err(NotLetIn::Throttled(throttled)) => {
             tracing::debug!(target: "muster::access", remote = %peer.remote, %throttled, "a proof had to wait");
-            Problem::throttled(throttled, language).into_response()
+            Problem::throttled(throttled, language)
         }
-    }
+    };
+    Err(problem.into_response())
 }

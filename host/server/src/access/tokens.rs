@@ -253,7 +253,7 @@ impl Gate {
                 "type": format!("gov.muster.access.token_{kind}"), "time": act.at.to_string(),
                 "jurisdiction": node.map(|node| node.to_string()).unwrap_or_default(), "data": act,
             });
-            let event = cloudevent::parse(&event, act.at).expect("the host writes valid events").event;
+            let event = cloudevent::parse(event, act.at).expect("the host writes valid events").event;
             let receipt = host.submit(district.as_str(), event).await?;
             recorded.push(json!({"district": receipt.district, "seq": receipt.seq}));
         }

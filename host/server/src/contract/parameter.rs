@@ -1,11 +1,7 @@
 //! Parameters of a request: described once, and by the same description held to. What does not fit is refused with its
 //! name, the reason and the cure. It must never let a handler see a query that the contract does not know.
 
-use std::sync::Arc;
-
-use axum::extract::{Query, RawPathParams, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Query, RawPathParams, Request};
 use muster_runtime::AsOf;
 use serde_json::{Value as Json, json};
 
@@ -131,20 +127,10 @@ fn shown(value: &str) -> String {
     shown
 }
 
-/// Holds a request to its route's parameters, before the route is asked.
-pub(crate) async fn checked(
-    State(parameters): State<Arc<[Parameter]>>,
-    path: RawPathParams,
-    request: Request,
-    next: Next,
-) -> Response {
-    match fault(&parameters, &path, &request) {
-        Some((name, detail)) => {
-            let problem = Problem::new(Kind::BadRequest, language(request.headers()), detail);
-            problem.field(Some(&name)).into_response()
-        }
-        None => next.run(request).await,
-    }
+/// Why a request does not keep to its route's parameters.
+pub(crate) fn misfit(parameters: &[Parameter], path: &RawPathParams, request: &Request) -> Option<Problem> {
+    let (name, detail) = fault(parameters, path, request)?;
+    Some(Problem::new(Kind::BadRequest, language(request.headers()), detail).field(Some(&name)))
 }
 
 /// The parameter at fault, and why.

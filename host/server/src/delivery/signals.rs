@@ -108,7 +108,7 @@ impl Sender {
         }
         // A signal makes facts, and their messages may reach nobody, too: without this, a ring that never ends.
         if !self.is_of_ours(id)? {
-            let event = cloudevent::parse(signal, self.host.now()).map_err(|error| error.to_string())?.event;
+            let event = cloudevent::parse(signal.clone(), self.host.now()).map_err(|error| error.to_string())?.event;
             let submitted = self.runtime.block_on(self.host.submit(district, event));
             submitted.map_err(|error| error.to_string())?;
         }

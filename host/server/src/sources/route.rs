@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
 use muster_intake::{Adapter, Format, Item, Place, Reader};
 use muster_kernel::Event;
 use muster_kernel::record::Receipt;
@@ -152,7 +153,7 @@ impl Message {
             };
             Answered { place, id, outcome }
         });
-        let answered = intake::join_in_order(sent).await;
+        let answered = join_all(sent).await;
         for item in &answered {
             let outcome = item.outcome.as_ref().map_or_else(Problem::code, |_| TAKEN);
             host.count_intake(self.named.format(), outcome);

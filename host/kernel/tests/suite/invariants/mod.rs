@@ -34,7 +34,7 @@ fn audit(before: &State, world: &World, books: &mut Books) -> Result<(), TestCas
     let step = world.steps.last().expect("a step");
     let (after, entry) = (&*world.state, &step.entry);
     let sender = match &entry.cause {
-        Cause::Event(event) => Some(event),
+        Cause::Event(event) => Some(&**event),
         _ => None,
     };
     refused_changes_nothing(sender, &entry.facts)?;

@@ -11,6 +11,7 @@ use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc};
 
+use super::lent::{ToAssess, ToClassify, ToInspect, ToRule};
 use super::{roles, wit};
 use crate::context::Context;
 
@@ -42,15 +43,15 @@ macro_rules! signatures {
 
 signatures! {
     /// Sense.
-    Classify = "triage" "classify" (&'a roles::triage::Question) -> roles::triage::Answer;
+    Classify = "triage" "classify" (ToClassify<'a>) -> roles::triage::Answer;
     /// Assess.
-    Assess = "escalation" "assess" (&'a roles::escalation::Question) -> Vec<wit::Effect>;
+    Assess = "escalation" "assess" (ToAssess<'a>) -> Vec<wit::Effect>;
     /// Decide.
-    Rule = "discretion" "rule" (&'a roles::discretion::Question) -> roles::discretion::Answer;
+    Rule = "discretion" "rule" (ToRule<'a>) -> roles::discretion::Answer;
     /// Reward.
     Settle = "incentives" "settle" (i64, &'a roles::incentives::Service) -> Vec<roles::incentives::Award>;
     /// Supervise.
-    Inspect = "oversight" "inspect" (&'a roles::oversight::Question) -> Vec<roles::oversight::ReasonedFinding>;
+    Inspect = "oversight" "inspect" (ToInspect<'a>) -> Vec<roles::oversight::ReasonedFinding>;
     /// The next step of a process.
     Step = "workflow" "step" (&'a roles::workflow::Question) -> roles::workflow::Outcome;
     /// A process is carried over to another version.

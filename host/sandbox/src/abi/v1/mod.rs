@@ -7,6 +7,7 @@ use crate::context::Context;
 mod answer;
 mod exports;
 mod imports;
+mod lent;
 mod question;
 mod settings;
 
@@ -49,6 +50,7 @@ pub(crate) use answer::Kernel;
 pub(crate) use bindings::exports::muster::policy as roles;
 pub(crate) use bindings::muster::policy::types as wit;
 pub(crate) use exports::Exports;
+pub(crate) use lent::Lend;
 pub(crate) use question::Wit;
 pub(crate) use settings::Shelf;
 

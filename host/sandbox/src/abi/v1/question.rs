@@ -2,9 +2,7 @@
 
 use muster_kernel::act;
 use muster_kernel::facts::{CalloutView, MeasureView, TaskView};
-use muster_kernel::role::{
-    IncidentView, ResponseView, discretion, escalation, incentives, oversight, triage, workflow,
-};
+use muster_kernel::role::{IncidentView, ResponseView, incentives, workflow};
 use muster_kernel::state::{Grant, Offer, RequestLine, ResourceRequest};
 use muster_kernel::value::{Attribute, Decimal};
 use muster_kernel::{
@@ -389,72 +387,6 @@ impl Wit<wit::ModeChange> for act::ModeChange {
     }
 }
 
-impl Wit<roles::triage::Question> for triage::Question {
-    fn wit(&self) -> roles::triage::Question {
-        let reputation =
-            roles::triage::Reputation { confirmed: self.reputation.confirmed, refuted: self.reputation.refuted };
-        roles::triage::Question {
-            now: self.now.wit(),
-            event: self.event.wit(),
-            reputation,
-            candidates: all(&self.candidates),
-        }
-    }
-}
-
-impl Wit<roles::escalation::Question> for escalation::Question {
-    fn wit(&self) -> roles::escalation::Question {
-        let occasion = match &self.occasion {
-            escalation::Occasion::Event(event) => roles::escalation::Occasion::Event(event.wit()),
-            escalation::Occasion::Timer { key, due, details } => {
-                roles::escalation::Occasion::Timer(roles::escalation::DueTimer {
-                    key: key.clone(),
-                    due: due.wit(),
-                    details: all(details),
-                })
-            }
-        };
-        let matter = match &self.matter {
-            escalation::Matter::Incident(incident) => roles::escalation::Matter::Incident(incident.wit()),
-            escalation::Matter::Watch(watch) => roles::escalation::Matter::Watch(roles::escalation::Watch {
-                id: watch.id.to_string(),
-                hazard: watch.hazard.to_string(),
-                node: watch.node.to_string(),
-                until: watch.until.wit(),
-            }),
-            escalation::Matter::None => roles::escalation::Matter::None,
-        };
-        roles::escalation::Question {
-            now: self.now.wit(),
-            occasion,
-            classification: self.classification.clone(),
-            matter,
-        }
-    }
-}
-
-impl Wit<roles::discretion::Question> for discretion::Question {
-    fn wit(&self) -> roles::discretion::Question {
-        use roles::discretion::Subject;
-        let subject = match &self.subject {
-            discretion::Subject::Spend(request) => Subject::Spend(request.wit()),
-            discretion::Subject::Measure(measure) => Subject::Measure(measure.wit()),
-            discretion::Subject::Callout(order) => Subject::CallOut(order.wit()),
-            discretion::Subject::Grant(order) => Subject::Grant(order.wit()),
-            discretion::Subject::Level(advice) => Subject::Level(advice.wit()),
-            discretion::Subject::Mode(change) => Subject::Mode(change.wit()),
-        };
-        roles::discretion::Question {
-            now: self.now.wit(),
-            subject,
-            node: self.node.to_string(),
-            tier: self.tier.wit(),
-            incident: self.incident.wit(),
-            proposed: self.proposed,
-        }
-    }
-}
-
 impl Wit<roles::incentives::Service> for incentives::Service {
     fn wit(&self) -> roles::incentives::Service {
         roles::incentives::Service {
@@ -471,21 +403,6 @@ impl Wit<roles::incentives::Service> for incentives::Service {
             exercise: self.exercise,
             verified_by: self.verified_by.clone(),
             settled_today: self.settled_today.wit(),
-        }
-    }
-}
-
-impl Wit<roles::oversight::Question> for oversight::Question {
-    fn wit(&self) -> roles::oversight::Question {
-        let occasion = match &self.occasion {
-            oversight::Occasion::Decision(kinds) => roles::oversight::Occasion::Decision(kinds.clone()),
-            oversight::Occasion::Period => roles::oversight::Occasion::Period,
-        };
-        roles::oversight::Question {
-            now: self.now.wit(),
-            occasion,
-            event: self.event.wit(),
-            incident: self.incident.wit(),
         }
     }
 }
