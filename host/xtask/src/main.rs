@@ -1,8 +1,9 @@
-//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `performance`, `journals`, `incidents`, `steadiness` and
+//! Chores of the project: `cargo xtask plugins`, `demo`, `count`, `dist`, `performance`, `journals`, `incidents`, `steadiness` and
 //! `contract-test`. Nothing here is shipped.
 
 mod contract_test;
 mod count;
+mod dist;
 mod incidents;
 mod performance;
 mod steadiness;
@@ -29,7 +30,9 @@ fn main() -> ExitCode {
         ["demo", "--speed", speed] => demo(speed),
         ["count"] => root().and_then(|root| count::count(&root, false)),
         ["count", "--update"] => root().and_then(|root| count::count(&root, true)),
-        ["performance"] => performance(),
+        ["dist"] => root().and_then(|root| dist::dist(&root)),
+        ["performance"] => performance(None),
+        ["performance", muster] => performance(Some(muster.into())),
         ["journals"] => root().and_then(|root| performance::journals(&root)),
         ["incidents"] => incidents("100000"),
         ["incidents", most] => incidents(most),
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
         ["contract-test", "--short"] => contract_test(true),
         _ => Err(anyhow::anyhow!(
             "say `cargo xtask plugins`, `cargo xtask demo [--speed max|N]`, `cargo xtask count [--update]`, \
-             `cargo xtask performance`, `cargo xtask journals`, `cargo xtask incidents [MOST]`, `cargo xtask steadiness [MINUTES]` \
+             `cargo xtask dist`, `cargo xtask performance [BINARY]`, `cargo xtask journals`, `cargo xtask incidents [MOST]`, `cargo xtask steadiness [MINUTES]` \
              or `cargo xtask contract-test [--short]`"
         )),
     };
@@ -57,11 +60,13 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(here.ancestors().nth(2).context("this crate stands two folders below the root")?.to_path_buf())
 }
 
-/// Measures the release build.
-fn performance() -> anyhow::Result<()> {
-    let (root, muster) = (root()?, built(&["--release"])?);
+/// Measures the release build, or the binary that is named.
+fn performance(named: Option<PathBuf>) -> anyhow::Result<()> {
+    let root = root()?;
+    let build = named.as_ref().map_or("the release build".into(), |muster| format!("`{}`", muster.display()));
+    let muster = named.map_or_else(|| built(&["--release"]), Ok)?;
     packages(&root, &muster)?;
-    performance::performance(&root, &muster)
+    performance::performance(&root, &muster, &build)
 }
 
 /// Opens so many incidents on the release build, and measures beside them.

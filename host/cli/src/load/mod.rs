@@ -111,15 +111,11 @@ impl Load {
             if self.batch > 1 {
                 body.push(b']');
             }
-            // Waiting for a full host counts: a request is late from the instant at which it was due.
-            let due = match self.rate {
-                #[expect(clippy::cast_precision_loss, reason = "numbers of events are far below 2^52")]
-                Some(rate) => begun + Duration::from_secs_f64(first as f64 / rate),
-                None => Instant::now(),
-            };
-            tokio::time::sleep_until(due.into()).await;
+            #[expect(clippy::cast_precision_loss, reason = "numbers of events are far below 2^52")]
+            let due = self.rate.map(|rate| begun + Duration::from_secs_f64(first as f64 / rate));
+            let asked = at(due).await;
             let answer = connection.post(self.spread.path(first / self.batch), kind, &body).await?;
-            outcome.times.add(due.elapsed());
+            outcome.times.add(asked.elapsed());
             let sent = last - first;
             if answer.status != 200 {
                 outcome.refused += sent;
@@ -130,6 +126,17 @@ impl Load {
             outcome.taken += sent - refused.min(sent);
         }
     }
+}
+
+/// Waits until a request is due, and says since when it counts. A sender that was still waiting for the host then is late from
+/// that instant on; one that was free waits for its own clock, which ticks in milliseconds, and that is not the host's time.
+async fn at(due: Option<Instant>) -> Instant {
+    match due {
+        Some(due) if due > Instant::now() => tokio::time::sleep_until(due.into()).await,
+        Some(due) => return due,
+        None => {}
+    }
+    Instant::now()
 }
 
 /// Processor time that a process has used so far, from Linux's `/proc`. `None` where there is none.

@@ -1,4 +1,4 @@
-//! `cargo xtask performance`: measures the release build on this machine and writes `docs/performance.md`.
+//! `cargo xtask performance`: measures the release build, or a binary that is named, on this machine and writes `docs/performance.md`.
 //!
 //! Each figure stands beside a floor that is measured in the same run: the disk's own append and `fdatasync` of the same
 //! bytes. It reports; it judges nothing, and no figure here is asked of a host that keeps less than it does in service.
@@ -31,14 +31,14 @@ const MARKS: (&str, &str) = ("<!-- measured:begin -->", "<!-- measured:end -->")
 const JOURNALS: (&str, &str) = ("<!-- journals:begin -->", "<!-- journals:end -->");
 
 /// Measures, and writes the page.
-pub(crate) fn performance(root: &Path, muster: &Path) -> anyhow::Result<()> {
+pub(crate) fn performance(root: &Path, muster: &Path, build: &str) -> anyhow::Result<()> {
     let place = root.join("target").join("performance");
     if place.exists() {
         std::fs::remove_dir_all(&place).with_context(|| place.display().to_string())?;
     }
     std::fs::create_dir_all(&place)?;
     let mut page = String::new();
-    machine(&mut page)?;
+    machine(&mut page, build)?;
     let single = events_over_http(root, muster, &place, &mut page)?;
     cores(root, muster, &place, &mut page)?;
     districts(root, muster, &place, &mut page)?;
@@ -71,13 +71,13 @@ pub(crate) fn between(text: &str, (begin, end): (&str, &str), fresh: &str) -> an
     Ok(format!("{head}{begin}\n{}\n{end}{tail}", fresh.trim()))
 }
 
-fn machine(page: &mut String) -> anyhow::Result<()> {
+fn machine(page: &mut String, build: &str) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism()?;
     let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
     let model = model.trim_start_matches([' ', '\t', ':']);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    writeln!(page, "Measured on {cores} cores of {model}, Linux {}, with the release build.\n", kernel.trim())?;
+    writeln!(page, "Measured on {cores} cores of {model}, Linux {}, with {build}.\n", kernel.trim())?;
     Ok(())
 }
 
