@@ -121,7 +121,7 @@ fn question(dice: &mut Dice, number: usize) -> Question {
     Question {
         now: Instant::from_millis(NOW),
         classification: Some(if flood { "flood" } else { "road" }.into()),
-        occasion: Occasion::Event(event),
+        occasion: Occasion::Event(event.into()),
         matter: Matter::Incident(incident),
     }
 }

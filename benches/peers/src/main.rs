@@ -14,6 +14,10 @@ use muster_peers::engines::{self, Engine as _, Host, MUSTER, NATIVE, Peer, Polic
 use muster_peers::report::{self, Round, Row, Throughput};
 use muster_testkit::measure::{Spread, counted};
 
+/// Muster's host has this one, so every engine gets it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const LOCK: &str = include_str!("../Cargo.lock");
 /// Calls before anything is timed: pools are warm then, and branch predictors.
 const WARM: usize = 1_000;
