@@ -2,7 +2,7 @@
 //! route's rules and time, and answered in words.
 //!
 //! It is one function around the router and one layer at each route. Each layer of the framework copies, for each request,
-//! all layers that lie below it: seven of them were an eighth of what an event cost over HTTP.
+//! all layers that lie below it.
 
 use std::sync::Arc;
 use std::time::Duration;

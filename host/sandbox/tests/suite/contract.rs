@@ -9,7 +9,7 @@ use muster_kernel::settings::Settings;
 use muster_kernel::{Digest, Role};
 use muster_sandbox::{CONTRACT, Capabilities, Capability, CompileError, Engine, Limits};
 use muster_testkit::contract::{self, Contract, Import};
-use muster_testkit::district;
+use muster_testkit::{district, guests};
 
 /// SHA-256 of every file of every frozen version.
 const FROZEN: [(&str, &str, &str); 4] = [
@@ -179,4 +179,13 @@ fn a_guest_of_the_next_version_is_told_that_this_host_is_older() {
     let log = next.imports().into_iter().find(|import| import.interface == "log").expect("the log");
     let program = engine().compile(&asking(&next, &log)).expect("nothing new is used");
     assert_eq!(program.roles(), [Role::Incentives]);
+}
+
+/// An instance ends with its answer: what would give the answer's memory back is work for nothing, and is left out.
+#[test]
+fn a_policy_that_was_built_has_nothing_to_give_back() {
+    let package = guests::policy("triage");
+    let holds = |word: &str| package.windows(word.len()).any(|found| found == word.as_bytes());
+    assert!(holds("muster:policy/triage@1.0.0#classify"), "the words of exports are found by this");
+    assert!(!holds("cabi_post_"));
 }
