@@ -19,8 +19,8 @@ use crate::shape::Shape;
 
 /// Fuel depends on the compiler and on these settings, so both belong to a policy's identity.
 pub(crate) const IDENTITY: &str = "wasmtime-48.0.8/speed/fuel/1";
-/// Milliseconds between two ticks of the clock that stops runaway calls. It is the safety net behind fuel, and each tick
-/// takes a core from whoever decides: a thousand of them a second were seen in the slowest of a hundred calls.
+/// Milliseconds between two ticks of the clock that stops runaway calls. It is the safety net behind fuel and need not be
+/// finer; a thousand ticks a second took one percent of a host's time.
 const TICK_MILLISECONDS: u64 = 5;
 /// Instances that may live at once. Calls are synchronous, so there is about one per thread; the rest is room.
 const INSTANCES: u32 = 128;
