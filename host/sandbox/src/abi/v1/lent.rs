@@ -27,10 +27,10 @@ impl<'a, T, U: Lend<'a, T>> Lend<'a, Option<T>> for Option<U> {
     }
 }
 
-/// `value` of the contract.
-#[derive(ComponentType, Lower)]
+/// `value` of the contract, with its text in whatever way it is held.
+#[derive(Debug, Clone, ComponentType, Lower)]
 #[component(variant)]
-pub(crate) enum LentValue<'a> {
+pub(crate) enum ValueOf<Held> {
     #[component(name = "unknown")]
     Unknown,
     #[component(name = "flag")]
@@ -40,37 +40,40 @@ pub(crate) enum LentValue<'a> {
     #[component(name = "decimal")]
     Decimal(wit::Decimal),
     #[component(name = "text")]
-    Text(&'a str),
+    Text(Held),
     #[component(name = "instant")]
     Instant(i64),
 }
 
-impl<'a> Lend<'a, LentValue<'a>> for Value {
-    fn lend(&'a self) -> LentValue<'a> {
+impl<'a, T: From<&'a str>> Lend<'a, ValueOf<T>> for Value {
+    fn lend(&'a self) -> ValueOf<T> {
         match self {
-            Self::Unknown => LentValue::Unknown,
-            Self::Flag(flag) => LentValue::Flag(*flag),
-            Self::Integer(number) => LentValue::Integer(*number),
+            Self::Unknown => ValueOf::Unknown,
+            Self::Flag(flag) => ValueOf::Flag(*flag),
+            Self::Integer(number) => ValueOf::Integer(*number),
             Self::Decimal(Decimal { unscaled, scale }) => {
-                LentValue::Decimal(wit::Decimal { unscaled: *unscaled, scale: *scale })
+                ValueOf::Decimal(wit::Decimal { unscaled: *unscaled, scale: *scale })
             }
-            Self::Text(text) => LentValue::Text(text),
-            Self::Instant(instant) => LentValue::Instant(instant.as_millis()),
+            Self::Text(text) => ValueOf::Text(text.as_str().into()),
+            Self::Instant(instant) => ValueOf::Instant(instant.as_millis()),
         }
     }
 }
 
-/// `attribute` of the contract.
-#[derive(ComponentType, Lower)]
+/// `attribute` of the contract, with its texts in whatever way they are held.
+#[derive(Debug, Clone, ComponentType, Lower)]
 #[component(record)]
-pub(crate) struct Attribute<'a> {
-    key: &'a str,
-    value: LentValue<'a>,
+pub(crate) struct AttributeOf<Held> {
+    pub(crate) key: Held,
+    pub(crate) value: ValueOf<Held>,
 }
+
+/// An attribute that borrows its texts.
+type Attribute<'a> = AttributeOf<&'a str>;
 
 impl<'a> Lend<'a, Attribute<'a>> for value::Attribute {
     fn lend(&'a self) -> Attribute<'a> {
-        Attribute { key: &self.key, value: self.value.lend() }
+        AttributeOf { key: &self.key, value: self.value.lend() }
     }
 }
 

@@ -15,6 +15,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Linker, Lower};
 
 use super::imports::length;
+use super::lent::{AttributeOf, Lend as _, ValueOf};
 use super::{Kernel, wit};
 use crate::capability::Capability;
 use crate::context::Context;
@@ -40,30 +41,10 @@ pub(super) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
 }
 
 /// A value, with its text shared.
-#[derive(Debug, Clone, ComponentType, Lower)]
-#[component(variant)]
-pub(crate) enum Shared {
-    #[component(name = "unknown")]
-    Unknown,
-    #[component(name = "flag")]
-    Flag(bool),
-    #[component(name = "integer")]
-    Integer(i64),
-    #[component(name = "decimal")]
-    Decimal(wit::Decimal),
-    #[component(name = "text")]
-    Text(Arc<str>),
-    #[component(name = "instant")]
-    Instant(i64),
-}
+type Shared = ValueOf<Arc<str>>;
 
-/// A cell: `attribute` of the contract.
-#[derive(Debug, Clone, ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct Cell {
-    key: Arc<str>,
-    value: Shared,
-}
+/// A cell, with its texts shared.
+type Cell = AttributeOf<Arc<str>>;
 
 /// A row: `row` of the contract.
 #[derive(Debug, Clone, ComponentType, Lower)]
@@ -109,7 +90,7 @@ struct Selection<'a> {
 impl Shelf {
     /// Says settings in the contract's form.
     pub(crate) fn of(settings: &Arc<Settings>) -> Self {
-        let values = settings.values.iter().map(|(key, value)| (key.clone(), shared(value)));
+        let values = settings.values.iter().map(|(key, value)| (key.clone(), value.lend()));
         let mut words = Words::default();
         let tables = settings.tables.iter().map(|(name, rows)| (name.clone(), Table::of(rows, &mut words)));
         Self { values: values.collect(), tables: tables.collect(), settings: Arc::clone(settings) }
@@ -162,7 +143,7 @@ fn numbers(settings: &Settings, table: &str, matching: &[Attribute]) -> Vec<usiz
 impl Table {
     fn of(rows: &[settings::Row], words: &mut Words) -> Self {
         let columns = rows.iter().flatten().map(|cell| (cell.key.clone(), OnceLock::new())).collect();
-        let mut cell = |cell: &Attribute| Cell { key: words.word(&cell.key), value: shared(&cell.value) };
+        let mut cell = |cell: &Attribute| Cell { key: words.word(&cell.key), value: cell.value.lend() };
         let rows = rows.iter().map(|row| Row { cells: row.iter().map(&mut cell).collect() }).collect();
         Self { rows, columns }
     }
@@ -227,17 +208,6 @@ impl Words {
         let word: Arc<str> = text.into();
         self.0.insert(text.into(), Arc::clone(&word));
         word
-    }
-}
-
-fn shared(value: &Value) -> Shared {
-    match value {
-        Value::Unknown => Shared::Unknown,
-        Value::Flag(flag) => Shared::Flag(*flag),
-        Value::Integer(number) => Shared::Integer(*number),
-        Value::Decimal(decimal) => Shared::Decimal(wit::Decimal { unscaled: decimal.unscaled, scale: decimal.scale }),
-        Value::Text(text) => Shared::Text(text.as_str().into()),
-        Value::Instant(instant) => Shared::Instant(instant.as_millis()),
     }
 }
 
