@@ -6,6 +6,7 @@ use muster_kernel::role::{LogLine, MemoryScope};
 use muster_kernel::{Instant, LogSeverity, Role, State, Value, facts};
 
 use crate::abi::v1::Shelf;
+use crate::canonical::Guest;
 use crate::capability::{Capabilities, Capability};
 use crate::limits::{Limits, Meter};
 use crate::margins::{Margins, Resource, Used};
@@ -28,6 +29,10 @@ pub(crate) struct Context {
     pub(crate) meter: Meter,
     pub(crate) memory: Vec<(String, Value)>,
     pub(crate) lines: Vec<LogLine>,
+    /// The guest, once it was instantiated, when it is called directly.
+    pub(crate) guest: Option<Guest>,
+    /// The guest gives room or ends its call, and may not ask now: so the component model has it.
+    pub(crate) within: bool,
     /// Questions that the guest asked so far, and the bytes that it handed over with them.
     asked: (u32, usize),
     role: Role,
@@ -48,16 +53,38 @@ impl Context {
     ) -> Self {
         let meter = Meter::new(&limits);
         let (memory, lines) = (Vec::new(), Vec::new());
-        Self { state, shelf, now, meter, memory, lines, asked: (0, 0), role, scope, granted, limits }
+        Self {
+            state,
+            shelf,
+            now,
+            meter,
+            memory,
+            lines,
+            guest: None,
+            within: false,
+            asked: (0, 0),
+            role,
+            scope,
+            granted,
+            limits,
+        }
     }
 
     /// Ends the call unless the capability was granted and the guest has not asked too much. `bytes` is what the guest
     /// handed over with this question: the engine limits it for each question, this limits their sum.
     pub(crate) fn need(&mut self, capability: Capability, bytes: usize) -> wasmtime::Result<()> {
+        self.need_for(capability, bytes, 0)
+    }
+
+    /// The same for a question whose answer takes the host so many steps: sixteen of them count as a question more.
+    pub(crate) fn need_for(&mut self, capability: Capability, bytes: usize, steps: u32) -> wasmtime::Result<()> {
+        /// About as long as the smallest question takes.
+        const STEPS_PER_QUESTION: u32 = 16;
         if !self.granted.has(capability) {
             return Err(wasmtime::Error::new(Denied(capability)));
         }
-        let (questions, handed_over) = (self.asked.0 + 1, self.asked.1.saturating_add(bytes));
+        let questions = self.asked.0.saturating_add(1 + steps / STEPS_PER_QUESTION);
+        let handed_over = self.asked.1.saturating_add(bytes);
         let limits = &self.limits;
         // Kept also when the call ends here: it is how near the call came.
         self.asked = (questions.min(limits.questions), handed_over.min(limits.transfer));
@@ -68,6 +95,16 @@ impl Context {
             return Err(wasmtime::Error::new(OverCap("data handed over with questions")));
         }
         Ok(())
+    }
+
+    /// Whether the guest may ask nothing for now; gives back what was before.
+    pub(crate) fn keep_within(&mut self, within: bool) -> bool {
+        std::mem::replace(&mut self.within, within)
+    }
+
+    /// What may be copied out of the guest with one question, or with the answer.
+    pub(crate) fn transfer(&self) -> usize {
+        self.limits.transfer
     }
 
     /// How near the call has come to each limit; its fuel is known to the engine only.

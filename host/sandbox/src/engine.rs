@@ -19,6 +19,8 @@ use crate::shape::Shape;
 
 /// Fuel depends on the compiler and on these settings, so both belong to a policy's identity.
 pub(crate) const IDENTITY: &str = "wasmtime-48.0.8/speed/fuel/1";
+/// The form in which compiled programs are kept: see `Program::to_compiled`. It is no part of a policy's identity.
+const COMPILED: &str = "2";
 /// Milliseconds between two ticks of the clock that stops runaway calls. It is the safety net behind fuel and need not be
 /// finer; a thousand ticks a second took one percent of a host's time.
 const TICK_MILLISECONDS: u64 = 5;
@@ -52,6 +54,8 @@ pub struct EngineError(#[from] wasmtime::Error);
 pub struct Engine {
     pub(crate) inner: wasmtime::Engine,
     pub(crate) linker: Arc<Linker<Context>>,
+    /// The same imports for modules that are called directly.
+    pub(crate) direct: Arc<wasmtime::Linker<Context>>,
     pub(crate) limits: Limits,
     shelves: Arc<Mutex<Shelves>>,
     _ticker: Arc<Ticker>,
@@ -75,8 +79,11 @@ impl Engine {
         let inner = wasmtime::Engine::new(&config(&limits, instances))?;
         let mut linker = Linker::new(&inner);
         v1::link(&mut linker)?;
+        let mut direct = wasmtime::Linker::new(&inner);
+        v1::link_directly(&mut direct)?;
         let ticker = Arc::new(Ticker::start(inner.clone()));
-        Ok(Self { inner, linker: Arc::new(linker), limits, shelves: Arc::default(), _ticker: ticker })
+        let (linker, direct) = (Arc::new(linker), Arc::new(direct));
+        Ok(Self { inner, linker, direct, limits, shelves: Arc::default(), _ticker: ticker })
     }
 
     /// Settings in the contract's form. Districts of one profile share them: said once, kept once.
@@ -110,7 +117,7 @@ impl Engine {
         let mut settings = Hashed(Vec::new());
         self.inner.precompile_compatibility_hash().hash(&mut settings);
         let shape = format!("{:?}", Shape::STANDARD);
-        format!("{IDENTITY}/{}/{}", Digest::of(&settings.0), Digest::of(shape.as_bytes()))
+        format!("{IDENTITY}/{COMPILED}/{}/{}", Digest::of(&settings.0), Digest::of(shape.as_bytes()))
     }
 }
 
@@ -160,6 +167,7 @@ fn pool(limits: &Limits, instances: u32) -> PoolingAllocationConfig {
         .total_tables(4 * instances)
         .max_memories_per_component(1)
         .max_tables_per_component(4)
+        .max_tables_per_module(4)
         .max_core_instances_per_component(8)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)

@@ -5,8 +5,11 @@
 //! call by call, what it may use is counted.
 
 mod abi;
+mod canonical;
 mod capability;
+mod compiled;
 mod context;
+mod direct;
 mod engine;
 mod joins;
 mod limits;

@@ -11,10 +11,9 @@ use muster_kernel::role::{
 use muster_kernel::settings::Settings;
 use muster_kernel::value::Attribute;
 use muster_kernel::{Digest, Instant, Role, State};
-use wasmtime::component::Instance;
 use wasmtime::{Store, Trap};
 
-use crate::abi::v1::{Kernel, Lend, Shelf, Wit, answer_lists};
+use crate::abi::v1::{Kernel, Lend, Running, Shelf, Wit, answer_lists};
 use crate::capability::Capabilities;
 use crate::context::{Context, Denied, OverCap};
 use crate::engine::{Engine, ticks};
@@ -125,7 +124,7 @@ impl PolicySet {
         state: &Arc<State>,
         now: Instant,
         scope: MemoryScope,
-        ask: impl FnOnce(&mut Store<Context>, &Instance, &Program) -> Option<wasmtime::Result<T>>,
+        ask: impl FnOnce(&mut Store<Context>, &Running, &Program) -> Option<wasmtime::Result<T>>,
     ) -> Asked<T> {
         let Some(Ready { bound, shelf }) = self.bound.get(&(role, binding)) else { return unbound(role, binding) };
         let limits = bound.limits.below(&self.engine.limits);
@@ -137,7 +136,7 @@ impl PolicySet {
         let mut patience = Patience::new(&limits);
         store.epoch_deadline_callback(move |_| patience.look());
         let outcome = store.set_fuel(limits.fuel).map_err(Ended::Host).and_then(|()| {
-            let instance = bound.program.instance.instantiate(&mut store).map_err(Ended::Start)?;
+            let instance = bound.program.start(&mut store).map_err(Ended::Start)?;
             match ask(&mut store, &instance, &bound.program) {
                 Some(answer) => answer.map_err(Ended::Call),
                 None => Err(Ended::NoSuchRole),

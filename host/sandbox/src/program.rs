@@ -3,10 +3,13 @@
 use muster_kernel::Role;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
+use wasmtime::{Module, Store};
 
-use crate::abi::v1::Exports;
+use crate::abi::v1::{Exports, Running};
 use crate::capability::{Capabilities, Capability};
+use crate::compiled::Compiled;
 use crate::context::Context;
+use crate::direct::{self, Direct, Names, Parts};
 use crate::engine::{Engine, EngineError};
 use crate::shape::{Shape, ShapeError};
 use crate::version::{CONTRACT, Versions, is_newer};
@@ -67,9 +70,18 @@ impl From<ShapeError> for CompileError {
 /// A compiled policy. Cheap to clone.
 #[derive(Clone)]
 pub struct Program {
-    pub(crate) instance: InstancePre<Context>,
+    form: Form,
     pub(crate) exports: Exports,
     imports: Capabilities,
+}
+
+/// What is instantiated for a call.
+#[derive(Clone)]
+enum Form {
+    /// The component.
+    Component(InstancePre<Context>),
+    /// Its module. The component was checked with nothing in it.
+    Module { module: Direct, hollow: Component },
 }
 
 impl Engine {
@@ -80,8 +92,36 @@ impl Engine {
     /// When the bytes are not a component, too much of one, or not a policy of this contract.
     pub fn compile(&self, bytes: &[u8]) -> Result<Program, CompileError> {
         Shape::STANDARD.check(bytes)?;
+        match direct::parts(bytes).and_then(|parts| self.compile_parts(parts)) {
+            Some(program) => Ok(program),
+            None => self.compile_component(bytes),
+        }
+    }
+
+    /// Compiles a component as it is, also when its module could be called directly: for those who compare.
+    ///
+    /// # Errors
+    /// When the bytes are not a component, too much of one, or not a policy of this contract.
+    #[doc(hidden)]
+    pub fn compile_component(&self, bytes: &[u8]) -> Result<Program, CompileError> {
+        Shape::STANDARD.check(bytes)?;
         let component = Component::from_binary(&self.inner, bytes);
         self.link(&component.map_err(|reason| CompileError::Invalid(format!("{reason:#}")))?)
+    }
+
+    /// Compiles a component's module. `None` when anything is wrong with it: what that is, the whole component will say.
+    fn compile_parts(&self, parts: Parts) -> Option<Program> {
+        let hollow = Component::from_binary(&self.inner, &parts.hollow).ok()?;
+        let module = Module::from_binary(&self.inner, &parts.module).ok()?;
+        self.link_directly(hollow, &module, parts.names)
+    }
+
+    /// A module as a program, if the component around it keeps to the contract.
+    fn link_directly(&self, hollow: Component, module: &Module, names: Names) -> Option<Program> {
+        let Program { exports, imports, .. } = self.link(&hollow).ok()?;
+        let module = Direct::join(self, module, names)?;
+        let exports = exports.within(&module)?;
+        Some(Program { form: Form::Module { module, hollow }, exports, imports })
     }
 
     /// A program from its compiled form, without compiling: see [`Program::to_compiled`].
@@ -95,9 +135,17 @@ impl Engine {
     /// and the package they were compiled from must have passed [`Engine::compile`].
     #[expect(unsafe_code, reason = "machine code cannot be checked, only authenticated, and that is the caller's part")]
     pub unsafe fn from_compiled(&self, bytes: &[u8]) -> Result<Program, CompileError> {
+        let invalid = |reason: wasmtime::Error| CompileError::Invalid(format!("{reason:#}"));
+        let Some(Compiled { component, module }) = Compiled::read(bytes) else {
+            return Err(CompileError::Invalid("the compiled form is not one of this host".into()));
+        };
         // SAFETY: the caller vouches that the bytes are this engine's own output, unchanged.
-        let component = unsafe { Component::deserialize(&self.inner, bytes) };
-        self.link(&component.map_err(|reason| CompileError::Invalid(format!("{reason:#}")))?)
+        let component = unsafe { Component::deserialize(&self.inner, component) }.map_err(invalid)?;
+        let Some((module, names)) = module else { return self.link(&component) };
+        // SAFETY: as above.
+        let module = unsafe { Module::deserialize(&self.inner, module) }.map_err(invalid)?;
+        self.link_directly(component, &module, names)
+            .ok_or_else(|| CompileError::Invalid("the compiled form does not fit this host".into()))
     }
 
     /// A compiled component as a program, if it keeps to the contract.
@@ -111,7 +159,7 @@ impl Engine {
             return Err(CompileError::NoRole);
         }
         let exports = Exports::find(&instance, &exported).map_err(misfit)?;
-        Ok(Program { instance, exports, imports })
+        Ok(Program { form: Form::Component(instance), exports, imports })
     }
 
     fn imports(&self, component: &Component, versions: &mut Versions) -> Result<Capabilities, CompileError> {
@@ -165,7 +213,28 @@ impl Program {
     /// # Errors
     /// When there is no memory for it.
     pub fn to_compiled(&self) -> Result<Vec<u8>, EngineError> {
-        Ok(self.instance.component().serialize()?)
+        let (component, module) = match &self.form {
+            Form::Component(instance) => (instance.component().serialize()?, None),
+            Form::Module { module, hollow } => {
+                (hollow.serialize()?, Some((module.module().serialize()?, module.names())))
+            }
+        };
+        let module = module.as_ref().map(|(module, names)| (module.as_slice(), (*names).clone()));
+        Ok(Compiled { component: &component, module }.write())
+    }
+
+    /// Whether calls go to the component's module directly.
+    #[doc(hidden)]
+    pub fn is_called_directly(&self) -> bool {
+        matches!(self.form, Form::Module { .. })
+    }
+
+    /// A fresh instance. Its limits are the store's.
+    pub(crate) fn start(&self, store: &mut Store<Context>) -> wasmtime::Result<Running> {
+        match &self.form {
+            Form::Component(instance) => instance.instantiate(store).map(Running::Component),
+            Form::Module { module, .. } => module.instantiate(store).map(Running::Module),
+        }
     }
 
     /// What the component asks of the host.

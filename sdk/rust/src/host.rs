@@ -151,6 +151,11 @@ pub mod calendar {
     pub fn next_clock(after: i64, hour: u8, minute: u8) -> i64 {
         answered!(import::next_clock(after, hour, minute), |harness| harness.next_clock(after, hour, minute))
     }
+
+    /// The same clock time so many working days later.
+    pub fn add_working_days(start: i64, days: u32) -> i64 {
+        answered!(import::add_working_days(start, days), |harness| harness.add_working_days(start, days))
+    }
 }
 
 /// A small keyed store of the policy's own for one incident.

@@ -257,6 +257,12 @@ impl Harness {
         after + if wait == 0 { 24 * HOUR } else { wait }
     }
 
+    /// Every day is a working day here: see `local`.
+    #[expect(clippy::unused_self, reason = "every import asks the harness")]
+    pub(crate) fn add_working_days(&self, start: i64, days: u32) -> i64 {
+        start + i64::from(days) * 24 * HOUR
+    }
+
     pub(crate) fn spent(&self, filter: &SpendingFilter) -> Spending {
         let same =
             |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|text| Some(text) == value);

@@ -12,7 +12,7 @@ use muster_sandbox::{Capabilities, Capability, Engine, Limits, PolicySet, Progra
 use muster_testkit::{district, guests};
 
 /// What ends a call, whichever role is asked.
-const ENDS: [(&str, Failure); 14] = [
+const ENDS: [(&str, Failure); 15] = [
     ("endless_loop", Failure::OutOfFuel),
     ("swallowed_memory_bomb", Failure::OutOfFuel),
     ("memory_bomb", Failure::TooLarge),
@@ -21,6 +21,7 @@ const ENDS: [(&str, Failure); 14] = [
     ("memory_flood", Failure::TooLarge),
     ("memory_giants", Failure::TooLarge),
     ("question_flood", Failure::TooLarge),
+    ("working_days", Failure::TooLarge),
     ("giant_strings", Failure::TooLarge),
     ("aliased_strings", Failure::TooLarge),
     ("trap", Failure::Trapped),

@@ -4,6 +4,7 @@
 mod common;
 mod compiled;
 mod contract;
+mod direct;
 mod hostile;
 mod margins;
 mod next_minor;

@@ -19,6 +19,7 @@ pub(super) fn guests() -> Vec<Hostile> {
         all("memory_flood", Fails(TooLarge), "remembers things without end"),
         all("memory_giants", Fails(TooLarge), "remembers three giant texts"),
         all("question_flood", Fails(TooLarge), "asks the host without end: cheap for the guest, dear for the host"),
+        all("working_days", Fails(TooLarge), "asks for the day so many working days from now that no calendar has"),
         all("giant_strings", Fails(TooLarge), "answers with a text of a mebibyte"),
         all("aliased_strings", Fails(TooLarge), "answers with a thousand texts that are one and the same 128 KiB"),
         all("million_effects", Fails(TooLarge), "proposes a million effects"),

@@ -13,7 +13,9 @@ use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, In
 
 use super::lent::{ToAssess, ToClassify, ToInspect, ToRule};
 use super::{roles, wit};
+use crate::canonical::{Give, Take};
 use crate::context::Context;
+use crate::direct::{self, Direct};
 
 /// A function whose parameters and result may borrow: the signature that an export is checked against and called with.
 pub(crate) trait Signature {
@@ -22,9 +24,17 @@ pub(crate) trait Signature {
     /// The function.
     const FUNCTION: &'static str;
     /// What it is asked.
-    type Question<'a>: ComponentNamedList + Lower;
+    type Question<'a>: ComponentNamedList + Lower + Give;
     /// What it answers.
-    type Answer: Lift;
+    type Answer: Lift + Take;
+
+    /// Asks it in a module that is called directly.
+    fn ask(
+        function: direct::Function,
+        store: &mut Store<Context>,
+        instance: &wasmtime::Instance,
+        question: &Self::Question<'_>,
+    ) -> wasmtime::Result<Self::Answer>;
 }
 
 macro_rules! signatures {
@@ -37,6 +47,15 @@ macro_rules! signatures {
             const FUNCTION: &'static str = $function;
             type Question<'a> = ($($question,)+);
             type Answer = $answer;
+
+            fn ask(
+                function: direct::Function,
+                store: &mut Store<Context>,
+                instance: &wasmtime::Instance,
+                question: &Self::Question<'_>,
+            ) -> wasmtime::Result<Self::Answer> {
+                function.ask(store, instance, question)
+            }
         }
     )+};
 }
@@ -54,19 +73,49 @@ signatures! {
     Inspect = "oversight" "inspect" (ToInspect<'a>) -> Vec<roles::oversight::ReasonedFinding>;
     /// The next step of a process.
     Step = "workflow" "step" (&'a roles::workflow::Question) -> roles::workflow::Outcome;
-    /// A process is carried over to another version.
-    Migrate = "workflow" "migrate" (&'a roles::workflow::Process) -> Result<Vec<wit::Attribute>, wit::Because>;
+}
+
+/// A process is carried over to another version.
+pub(crate) enum Migrate {}
+
+impl Signature for Migrate {
+    const INTERFACE: &'static str = "muster:policy/workflow@1.0.0";
+    const FUNCTION: &'static str = "migrate";
+    type Question<'a> = (&'a roles::workflow::Process,);
+    type Answer = Result<Vec<wit::Attribute>, wit::Because>;
+
+    fn ask(
+        function: direct::Function,
+        store: &mut Store<Context>,
+        instance: &wasmtime::Instance,
+        (process,): &Self::Question<'_>,
+    ) -> wasmtime::Result<Self::Answer> {
+        function.ask_four(store, instance, [&process.id, &process.kind, &process.version, &process.state])
+    }
 }
 
 /// An export that was checked against its signature.
 pub(crate) struct Export<S> {
-    index: ComponentExportIndex,
+    place: Place,
     signature: PhantomData<fn(S)>,
+}
+
+/// Where an export is.
+#[derive(Clone, Copy)]
+enum Place {
+    InComponent(ComponentExportIndex),
+    InModule(direct::Function),
+}
+
+/// An instance of a policy, for one call.
+pub(crate) enum Running {
+    Component(Instance),
+    Module(wasmtime::Instance),
 }
 
 impl<S> Clone for Export<S> {
     fn clone(&self) -> Self {
-        Self { index: self.index, signature: PhantomData }
+        Self { place: self.place, signature: PhantomData }
     }
 }
 
@@ -81,21 +130,34 @@ impl<S: Signature> Export<S> {
         function
             .typecheck::<S::Question<'static>, (S::Answer,)>(&component.instance_type())
             .map_err(|reason| reason.context(format!("`{}` of `{}`", S::FUNCTION, S::INTERFACE)))?;
-        Ok(Self { index, signature: PhantomData })
+        Ok(Self { place: Place::InComponent(index), signature: PhantomData })
     }
 
-    /// Calls the export of an instance of the component that it was found in.
+    /// The same export in the component's module, which is called directly.
+    fn within(module: &Direct) -> Option<Self> {
+        let function = module.find(S::INTERFACE, S::FUNCTION)?;
+        Some(Self { place: Place::InModule(function), signature: PhantomData })
+    }
+
+    /// Calls the export of an instance of the component or module that it was found in.
     pub(crate) fn call(
         &self,
         store: &mut Store<Context>,
-        instance: &Instance,
+        instance: &Running,
         question: S::Question<'_>,
     ) -> wasmtime::Result<S::Answer> {
-        let function = instance.get_func(&mut *store, self.index);
-        let function = function.ok_or_else(|| wasmtime::format_err!("the instance is of another component"))?;
+        let another = || wasmtime::format_err!("the instance is of another component");
+        let (instance, index) = match (instance, self.place) {
+            (Running::Component(instance), Place::InComponent(index)) => (instance, index),
+            (Running::Module(instance), Place::InModule(function)) => {
+                return S::ask(function, store, instance, &question);
+            }
+            _ => return Err(another()),
+        };
+        let function = instance.get_func(&mut *store, index).ok_or_else(another)?;
         #[expect(unsafe_code, reason = "the types were checked when the component was admitted")]
-        // SAFETY: an `Export` comes from `find` alone, which checked this function of this component against the same
-        // signature `S`. An index carries its component's identity, and `get_func` finds nothing in an instance of
+        // SAFETY: a place in a component comes from `find` alone, which checked this function of this component against the
+        // same signature `S`. An index carries its component's identity, and `get_func` finds nothing in an instance of
         // another component. The contract has no resources, so no type depends on the instance.
         let function = unsafe { TypedFunc::<S::Question<'_>, (S::Answer,)>::new_unchecked(function) };
         function.call(store, question).map(|(answer,)| answer)
@@ -130,6 +192,24 @@ impl Exports {
             incentives: of(roles, Role::Incentives, || Export::find(component))?,
             oversight: of(roles, Role::Oversight, || Export::find(component))?,
             workflow: of(roles, Role::Workflow, || Ok((Export::find(component)?, Export::find(component)?)))?,
+        })
+    }
+
+    /// The same functions in the component's module. `None` when one of them is not there.
+    pub(crate) fn within(&self, module: &Direct) -> Option<Self> {
+        fn of<T>(known: Option<&T>, within: impl FnOnce() -> Option<T>) -> Option<Option<T>> {
+            match known {
+                Some(_) => within().map(Some),
+                None => Some(None),
+            }
+        }
+        Some(Self {
+            triage: of(self.triage.as_ref(), || Export::within(module))?,
+            escalation: of(self.escalation.as_ref(), || Export::within(module))?,
+            discretion: of(self.discretion.as_ref(), || Export::within(module))?,
+            incentives: of(self.incentives.as_ref(), || Export::within(module))?,
+            oversight: of(self.oversight.as_ref(), || Export::within(module))?,
+            workflow: of(self.workflow.as_ref(), || Some((Export::within(module)?, Export::within(module)?)))?,
         })
     }
 }

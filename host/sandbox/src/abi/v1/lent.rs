@@ -11,6 +11,7 @@ use wasmtime::component::{ComponentType, Lower};
 
 use super::question::Wit;
 use super::{roles, wit};
+use crate::canonical::Give;
 
 /// Says a kernel value in the contract's words, and borrows its texts.
 pub(crate) trait Lend<'a, T> {
@@ -28,7 +29,7 @@ impl<'a, T, U: Lend<'a, T>> Lend<'a, Option<T>> for Option<U> {
 }
 
 /// `value` of the contract, with its text in whatever way it is held.
-#[derive(Debug, Clone, ComponentType, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower, Give)]
 #[component(variant)]
 pub(crate) enum ValueOf<Held> {
     #[component(name = "unknown")]
@@ -61,7 +62,7 @@ impl<'a, T: From<&'a str>> Lend<'a, ValueOf<T>> for Value {
 }
 
 /// `attribute` of the contract, with its texts in whatever way they are held.
-#[derive(Debug, Clone, ComponentType, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct AttributeOf<Held> {
     pub(crate) key: Held,
@@ -78,7 +79,7 @@ impl<'a> Lend<'a, Attribute<'a>> for value::Attribute {
 }
 
 /// `event` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct LentEvent<'a> {
     id: &'a str,
@@ -113,7 +114,7 @@ impl<'a> Lend<'a, LentEvent<'a>> for Event {
 }
 
 /// `figure` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct Figure<'a> {
     name: &'a str,
@@ -137,7 +138,7 @@ impl<'a> Lend<'a, Figure<'a>> for act::Figure {
 }
 
 /// `response` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct Response<'a> {
     scheme: &'a str,
@@ -163,7 +164,7 @@ impl<'a> Lend<'a, Response<'a>> for ResponseView {
 }
 
 /// `post` and `department` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct Named<'a> {
     node: &'a str,
@@ -171,7 +172,7 @@ pub(crate) struct Named<'a> {
 }
 
 /// `party` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(variant)]
 pub(crate) enum Party<'a> {
     #[component(name = "post")]
@@ -196,7 +197,7 @@ impl<'a> Lend<'a, Party<'a>> for act::Party {
 }
 
 /// `incident` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct Incident<'a> {
     id: &'a str,
@@ -248,7 +249,7 @@ impl<'a> Lend<'a, Incident<'a>> for IncidentView {
 }
 
 /// Triage's question.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct ToClassify<'a> {
     now: i64,
@@ -266,7 +267,7 @@ impl<'a> Lend<'a, ToClassify<'a>> for triage::Question {
 }
 
 /// A timer that fell due, as escalation is shown it.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct DueTimer<'a> {
     key: &'a str,
@@ -275,7 +276,7 @@ pub(crate) struct DueTimer<'a> {
 }
 
 /// Why escalation is asked.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(variant)]
 pub(crate) enum Occasion<'a> {
     #[component(name = "event")]
@@ -285,7 +286,7 @@ pub(crate) enum Occasion<'a> {
 }
 
 /// A watch, as escalation is shown it.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct Watch<'a> {
     id: &'a str,
@@ -295,7 +296,7 @@ pub(crate) struct Watch<'a> {
 }
 
 /// What escalation is asked about.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(variant)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, and nearly always an incident")]
 pub(crate) enum Matter<'a> {
@@ -308,7 +309,7 @@ pub(crate) enum Matter<'a> {
 }
 
 /// Escalation's question.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct ToAssess<'a> {
     now: i64,
@@ -340,7 +341,7 @@ impl<'a> Lend<'a, ToAssess<'a>> for escalation::Question {
 }
 
 /// `spend-request` of the contract.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct SpendRequest<'a> {
     id: &'a str,
@@ -370,7 +371,7 @@ impl<'a> Lend<'a, SpendRequest<'a>> for act::SpendRequest {
 }
 
 /// What discretion is asked about.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(variant)]
 pub(crate) enum Subject<'a> {
     #[component(name = "spend")]
@@ -388,7 +389,7 @@ pub(crate) enum Subject<'a> {
 }
 
 /// Discretion's question.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct ToRule<'a> {
     now: i64,
@@ -421,7 +422,7 @@ impl<'a> Lend<'a, ToRule<'a>> for discretion::Question {
 }
 
 /// Why oversight is asked.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(variant)]
 pub(crate) enum Moment<'a> {
     #[component(name = "decision")]
@@ -431,7 +432,7 @@ pub(crate) enum Moment<'a> {
 }
 
 /// Oversight's question.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct ToInspect<'a> {
     now: i64,

@@ -5,6 +5,7 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::context::Context;
 
 mod answer;
+mod direct;
 mod exports;
 mod imports;
 mod lent;
@@ -43,16 +44,19 @@ pub(crate) mod bindings {
         ",
         world: "muster:host/hosted",
         imports: { default: trappable },
+        additional_derives: [crate::canonical::Give, crate::canonical::Take],
     });
 }
 
 pub(crate) use answer::Kernel;
 pub(crate) use bindings::exports::muster::policy as roles;
 pub(crate) use bindings::muster::policy::types as wit;
-pub(crate) use exports::Exports;
+pub(crate) use exports::{Exports, Running};
 pub(crate) use lent::Lend;
 pub(crate) use question::Wit;
 pub(crate) use settings::Shelf;
+
+pub(crate) use direct::link as link_directly;
 
 /// Links what a policy may import.
 pub(crate) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {

@@ -17,6 +17,7 @@ use wasmtime::component::{ComponentType, Linker, Lower};
 use super::imports::length;
 use super::lent::{AttributeOf, Lend as _, ValueOf};
 use super::{Kernel, wit};
+use crate::canonical::Give;
 use crate::capability::Capability;
 use crate::context::Context;
 
@@ -24,30 +25,38 @@ use crate::context::Context;
 pub(super) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     let mut interface = linker.instance("muster:policy/settings@1.0.0")?;
     interface.func_wrap("get", |mut store: StoreContextMut<'_, Context>, (key,): (String,)| {
-        let context = store.data_mut();
-        context.need(Capability::Settings, key.len())?;
-        Ok((context.shelf.get(&key),))
+        Ok((get(store.data_mut(), &key)?,))
     })?;
     interface.func_wrap(
         "rows",
         |mut store: StoreContextMut<'_, Context>, (table, matching): (String, Vec<wit::Attribute>)| {
-            let context = store.data_mut();
-            let handed_over = matching.iter().map(|wanted| wanted.key.len() + length(&wanted.value)).sum::<usize>();
-            context.need(Capability::Settings, table.len() + handed_over)?;
-            let matching: Vec<Attribute> = matching.into_iter().map(Kernel::kernel).collect();
-            Ok((context.shelf.rows(&table, &matching),))
+            Ok((rows(store.data_mut(), &table, matching)?,))
         },
     )
 }
 
+/// The setting with this key.
+pub(super) fn get(context: &mut Context, key: &str) -> wasmtime::Result<Option<Shared>> {
+    context.need(Capability::Settings, key.len())?;
+    Ok(context.shelf.get(key))
+}
+
+/// The rows of a table that match.
+pub(super) fn rows(context: &mut Context, table: &str, matching: Vec<wit::Attribute>) -> wasmtime::Result<Vec<Row>> {
+    let handed_over = matching.iter().map(|wanted| wanted.key.len() + length(&wanted.value)).sum::<usize>();
+    context.need(Capability::Settings, table.len() + handed_over)?;
+    let matching: Vec<Attribute> = matching.into_iter().map(Kernel::kernel).collect();
+    Ok(context.shelf.rows(table, &matching))
+}
+
 /// A value, with its text shared.
-type Shared = ValueOf<Arc<str>>;
+pub(super) type Shared = ValueOf<Arc<str>>;
 
 /// A cell, with its texts shared.
 type Cell = AttributeOf<Arc<str>>;
 
 /// A row: `row` of the contract.
-#[derive(Debug, Clone, ComponentType, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower, Give)]
 #[component(record)]
 pub(crate) struct Row {
     cells: Arc<[Cell]>,

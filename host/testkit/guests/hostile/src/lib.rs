@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use muster_sdk::discretion::{self, Verdict};
 use muster_sdk::triage::{self, Placement};
-use muster_sdk::{Because, Discretion, Effect, Escalation, Triage, because, escalation, settings};
+use muster_sdk::{Because, Discretion, Effect, Escalation, Triage, because, escalation, log, settings};
 
 struct Hostile;
 
@@ -42,6 +42,10 @@ impl Escalation for Hostile {
         match settings::text("behaviour").as_str() {
             "million_effects" => misbehaviour::effects(1_000_000, because),
             "unknown_nodes" => misbehaviour::effects_nowhere(question.now, &because),
+            "curious" => {
+                log::info(&format!("{question:?}"));
+                misbehaviour::effects(1, because)
+            }
             _ => misbehaviour::effects(1, because),
         }
     }

@@ -5,8 +5,8 @@ use core::hint::black_box;
 use core::mem::ManuallyDrop;
 
 use muster_sdk::{
-    Act, Because, Effect, HOUR, Level, LevelAdvice, Measure, Notice, Party, Sentence, TaskOrder, Value, effect, facts,
-    log, memory, roster,
+    Act, Because, Effect, HOUR, Level, LevelAdvice, Measure, Notice, Party, Sentence, TaskOrder, Tier, Value, calendar,
+    effect, facts, log, memory, roster, settings, types,
 };
 
 const MEBIBYTE: usize = 1 << 20;
@@ -25,9 +25,11 @@ pub(crate) fn carry_out(name: &str) -> Option<Because> {
         "memory_flood" => memory_flood(),
         "memory_giants" => memory_giants(),
         "question_flood" => question_flood(),
+        "working_days" => drop(black_box(calendar::add_working_days(0, u32::MAX))),
         "giant_strings" => return Some(said(giant(MEBIBYTE), 1)),
         "aliased_strings" => return Some(said(giant(128 << 10), 1_000)),
         "garbled_text" => return Some(garbled()),
+        "curious" => return Some(curious()),
         _ => {}
     }
     None
@@ -118,6 +120,51 @@ fn garbled() -> Because {
     // SAFETY: unsound on purpose: the bytes are handed to the host and never read here.
     let rule = unsafe { String::from_utf8_unchecked(vec![0xff, 0xfe, 0xfd]) };
     Because { rule, source: None, sentences: Vec::new() }
+}
+
+/// Asks everything that there is to ask, and tells what it heard.
+fn curious() -> Because {
+    const CODES: [&str; 4] = ["990103901", "990103", "99", "nowhere"];
+    let mut heard = Vec::new();
+    macro_rules! hear {
+        ($($asked:expr),+ $(,)?) => { $(heard.push(format!("{} = {:?}", stringify!($asked), $asked));)+ };
+    }
+    hear!(settings::get("behaviour"), settings::get("scale"), settings::get("nothing"));
+    hear!(settings::rows("rule", &[]), settings::rows("rule", &[("kind", "rain")]), settings::rows("nothing", &[]));
+    for value in [
+        Value::Flag(true),
+        Value::Integer(-7),
+        Value::Decimal(types::Decimal { unscaled: -1492, scale: 1 }),
+        Value::Text("雨".into()),
+        Value::Instant(1_790_000_000_000),
+        Value::Unknown,
+    ] {
+        memory::set("kept", &value);
+        hear!(memory::get("kept"));
+    }
+    for code in CODES {
+        for tier in [Tier::Team, Tier::Street, Tier::Nation] {
+            hear!(roster::at_tier(code, tier), roster::below(code, tier));
+        }
+        hear!(roster::find(code), roster::department(code, "drainage"));
+        hear!(facts::warnings(code, None), facts::warnings(code, Some("flood")), facts::grants(code));
+        hear!(facts::warning_history(code, "flood", 0), facts::call_outs_issued(code, 0));
+        let within = Some(code.into());
+        hear!(facts::spent(&facts::SpendingFilter { node: within.clone(), since: Some(0), ..filter() }));
+        hear!(facts::spent(&facts::SpendingFilter { within, category: Some("pumps".into()), ..filter() }));
+    }
+    for id in settings::text("ids").split('|') {
+        hear!(facts::find_incident(id), facts::children(id), facts::responses(id));
+        hear!(facts::open_call_outs(id), facts::measures(id), facts::tasks(id));
+        hear!(facts::find_request(id), facts::find_offer(id));
+    }
+    hear!(calendar::local(0), calendar::next_clock(0, 8, 30), calendar::add_working_days(0, 3));
+    let sentences = heard.into_iter().map(|text| Sentence { language: "en".into(), text });
+    Because { rule: "1".into(), source: Some("asked".into()), sentences: sentences.collect() }
+}
+
+fn filter() -> facts::SpendingFilter {
+    facts::SpendingFilter { incident: None, node: None, within: None, category: None, vendor: None, since: None }
 }
 
 /// So many times the same notice.
