@@ -115,9 +115,9 @@ impl Shape {
                 quote!(crate::canonical::Layout::record(&[#(<#types as crate::canonical::Laid>::LAYOUT),*]))
             }
             Self::Variant(cases) => {
-                let held = cases.iter().map(|(_, held)| match held {
-                    Some(kind) => quote!(<#kind as crate::canonical::Laid>::LAYOUT),
-                    None => quote!(crate::canonical::Layout::NOTHING),
+                let held = cases.iter().map(|(_, held)| {
+                    let layout = |kind: &Type| quote!(<#kind as crate::canonical::Laid>::LAYOUT);
+                    held.as_ref().map_or_else(|| quote!(crate::canonical::Layout::NOTHING), layout)
                 });
                 quote!(crate::canonical::Layout::variant(&[#(#held),*]))
             }

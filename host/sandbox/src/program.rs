@@ -197,15 +197,7 @@ impl Engine {
 impl Program {
     /// The roles that the component answers for.
     pub fn roles(&self) -> Vec<Role> {
-        let answers = |role: &Role| match role {
-            Role::Triage => self.exports.triage.is_some(),
-            Role::Escalation => self.exports.escalation.is_some(),
-            Role::Discretion => self.exports.discretion.is_some(),
-            Role::Incentives => self.exports.incentives.is_some(),
-            Role::Oversight => self.exports.oversight.is_some(),
-            Role::Workflow => self.exports.workflow.is_some(),
-        };
-        Role::ALL.iter().copied().filter(answers).collect()
+        Role::ALL.iter().copied().filter(|role| self.exports.answers(*role)).collect()
     }
 
     /// The compiled form, to be loaded again by an engine with the same [`Engine::compiled_identity`].

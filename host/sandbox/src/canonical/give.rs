@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{AsContextMut, StoreContextMut, bail};
 
-use super::{Guest, Laid, Layout};
+use super::{Guest, Laid, Layout, no_guest};
 use crate::context::Context;
 
 /// A value that can be written into a guest.
@@ -16,15 +16,27 @@ pub(crate) trait Give: Laid {
     fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()>;
 }
 
-/// A guest that is written to.
+/// A guest that is written to. Its handles are borrowed from the context for as long, which costs less than copies of them.
 pub(crate) struct Giving<'a> {
     store: StoreContextMut<'a, Context>,
     guest: Guest,
 }
 
 impl<'a> Giving<'a> {
-    pub(crate) fn new(store: StoreContextMut<'a, Context>, guest: Guest) -> Self {
-        Self { store, guest }
+    /// Writes to the guest of a call.
+    ///
+    /// # Errors
+    /// When there is no guest yet.
+    pub(crate) fn to<T>(
+        mut store: StoreContextMut<'a, Context>,
+        give: impl FnOnce(&mut Self) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        let guest = store.data_mut().guest.take().ok_or_else(no_guest)?;
+        let mut giving = Self { store, guest };
+        let given = give(&mut giving);
+        let Self { mut store, guest } = giving;
+        store.data_mut().guest = Some(guest);
+        given
     }
 
     /// Room in the guest, checked to lie within its memory.

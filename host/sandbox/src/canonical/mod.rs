@@ -20,8 +20,13 @@ use wasmtime::{Memory, TypedFunc};
 pub(crate) type Allocator = TypedFunc<(u32, u32, u32, u32), u32>;
 
 /// The guest's side of a call: its memory, and how to get room there.
-#[derive(Clone)]
 pub(crate) struct Guest {
     pub(crate) memory: Memory,
     pub(crate) allocator: Allocator,
+}
+
+/// Something was asked of a guest, or by it, before it was there. It cannot be: a module that runs while it is made is not called
+/// directly. The engine has the same word for a component whose table is not filled yet.
+pub(crate) fn no_guest() -> wasmtime::Error {
+    wasmtime::Trap::IndirectCallToNull.into()
 }

@@ -16,7 +16,7 @@ use wasmtime::{
     WasmResults,
 };
 
-use crate::canonical::{Give, Giving, Guest, Pointed, Take, Taking};
+use crate::canonical::{Give, Giving, Guest, Pointed, Take, Taking, no_guest};
 use crate::context::Context;
 use crate::engine::Engine;
 use rewriting::short;
@@ -177,8 +177,7 @@ impl Function {
         instance: &Instance,
         question: &Q,
     ) -> wasmtime::Result<A> {
-        let guest = store.data().guest.clone().ok_or_else(lost)?;
-        let at = Giving::new(store.as_context_mut(), guest).value(question)?;
+        let at = Giving::to(store.as_context_mut(), |giving| giving.value(question))?;
         self.call(store, instance, at)
     }
 
@@ -189,14 +188,16 @@ impl Function {
         instance: &Instance,
         question: [&dyn Pointed; 4],
     ) -> wasmtime::Result<A> {
-        let guest = store.data().guest.clone().ok_or_else(lost)?;
-        let mut giving = Giving::new(store.as_context_mut(), guest);
         let mut pointers = [(0, 0); 4];
-        for (pointer, part) in pointers.iter_mut().zip(question) {
-            *pointer = part.pointer(&mut giving)?;
-        }
-        let [(a, b), (c, d), (e, f), (g, h)] = pointers;
-        self.call(store, instance, (a, b, c, d, e, f, g, h))
+        Giving::to(store.as_context_mut(), |giving| {
+            for (pointer, part) in pointers.iter_mut().zip(question) {
+                *pointer = part.pointer(giving)?;
+            }
+            Ok(())
+        })?;
+        let [first, second, third, fourth] = pointers;
+        let parameters = (first.0, first.1, second.0, second.1, third.0, third.1, fourth.0, fourth.1);
+        self.call(store, instance, parameters)
     }
 
     fn call<P: WasmParams, A: Take>(
@@ -207,7 +208,7 @@ impl Function {
     ) -> wasmtime::Result<A> {
         let export: TypedFunc<P, u32> = function(store, instance, self.export)?;
         let at = export.call(&mut *store, parameters)?;
-        let Some(Guest { memory, .. }) = store.data().guest.clone() else { return Err(lost()) };
+        let memory = store.data().guest.as_ref().map(|guest| guest.memory).ok_or_else(no_guest)?;
         let transfer = store.data().transfer();
         let answer = Taking::new(memory.data(&*store), transfer).answer(at)?;
         if let Some(afterwards) = self.afterwards {

@@ -73,21 +73,30 @@ struct Options<'a> {
     afterwards: Option<ExportOf<'a>>,
 }
 
-/// The module between, and the functions behind its exports.
+/// A function that the component exports within an interface, and the module's function behind it.
+struct Lifted<'a> {
+    interface: &'a str,
+    function: &'a str,
+    export: ExportOf<'a>,
+    options: Options<'a>,
+}
+
+/// The module between, if there is one, and the functions behind its exports.
+#[derive(Default)]
 struct Between<'a> {
-    instance: usize,
+    instance: Option<usize>,
     functions: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Reading<'a> {
     fn wiring(&self) -> Option<Wiring<'a>> {
         let lifted = self.lifted()?;
-        let (_, first, options) = lifted.first()?;
-        let main = first.instance;
-        let (memory, allocator) = (options.memory?, options.allocator?);
+        let first = lifted.first()?;
+        let main = first.export.instance;
+        let (memory, allocator) = (first.options.memory?, first.options.allocator?);
         let CoreInstance::Of { module, with } = self.structure.core_instances.get(main)? else { return None };
         let mut exports = Vec::with_capacity(lifted.len());
-        for ((interface, function), export, its) in &lifted {
+        for Lifted { interface, function, export, options: its } in &lifted {
             let same = export.instance == main && its.memory == Some(memory) && its.allocator == Some(allocator);
             let own =
                 its.afterwards.is_none_or(|afterwards| afterwards.instance == main && !afterwards.name.is_empty());
@@ -100,7 +109,7 @@ impl<'a> Reading<'a> {
         let module = self.structure.modules.get(*module)?.clone();
         let between = self.between(main)?;
         let wanted = imports(&self.bytes[module.clone()])?;
-        let joint = |import| self.joint(self.function(with, import)?, between.as_ref(), (memory, allocator));
+        let joint = |import| self.joint(self.function(with, import)?, &between, (memory, allocator));
         let imports = wanted.into_iter().map(joint).collect::<Option<_>>()?;
         Some(Wiring {
             module,
@@ -108,12 +117,12 @@ impl<'a> Reading<'a> {
             exports,
             memory: memory.name,
             allocator: allocator.name,
-            through_table: between.is_some(),
+            through_table: between.instance.is_some(),
         })
     }
 
     /// The functions that the component exports within interfaces, and the modules' functions behind them.
-    fn lifted(&self) -> Option<Vec<((&'a str, &'a str), ExportOf<'a>, Options<'a>)>> {
+    fn lifted(&self) -> Option<Vec<Lifted<'a>>> {
         let mut lifted = Vec::new();
         for (interface, kind, number) in &self.structure.exports {
             if *kind != ComponentExternalKind::Instance {
@@ -138,7 +147,7 @@ impl<'a> Reading<'a> {
                     return None;
                 };
                 let CoreFunction::Export(export) = self.structure.core_functions.get(*core)? else { return None };
-                lifted.push(((*interface, *function), *export, self.options(options)?));
+                lifted.push(Lifted { interface, function, export: *export, options: self.options(options)? });
             }
         }
         Some(lifted)
@@ -165,15 +174,12 @@ impl<'a> Reading<'a> {
     }
 
     /// The function of the contract behind a function of modules.
-    fn joint(
-        &self,
-        core: usize,
-        between: Option<&Between<'a>>,
-        own: (ExportOf<'a>, ExportOf<'a>),
-    ) -> Option<Joint<'a>> {
+    fn joint(&self, core: usize, between: &Between<'a>, own: (ExportOf<'a>, ExportOf<'a>)) -> Option<Joint<'a>> {
         let (lowered, through_table) = match self.structure.core_functions.get(core)? {
             CoreFunction::Export(export) => {
-                let between = between.filter(|between| between.instance == export.instance)?;
+                if between.instance != Some(export.instance) {
+                    return None;
+                }
                 (*between.functions.get(export.name)?, true)
             }
             CoreFunction::Lowered { .. } => (core, false),
@@ -192,16 +198,16 @@ impl<'a> Reading<'a> {
         fits.then_some(Joint { interface, function: export.name, through_table })
     }
 
-    /// The module between the policy and the host, if there is one, with its table as it is filled. `None` when there is
-    /// anything else beside the policy.
-    fn between(&self, main: usize) -> Option<Option<Between<'a>>> {
+    /// The module between the policy and the host, with its table as it is filled. `None` when there is anything else
+    /// beside the policy.
+    fn between(&self, main: usize) -> Option<Between<'a>> {
         let modules = self.structure.core_instances.iter().enumerate().filter_map(|(number, made)| match made {
             CoreInstance::Of { module, with } if number != main => Some((number, *module, with)),
             _ => None,
         });
         let modules: Vec<_> = modules.collect();
         let [(calls, calling, nothing), (_, filling, with)] = modules.as_slice() else {
-            return modules.is_empty().then_some(None);
+            return modules.is_empty().then(Between::default);
         };
         if !nothing.is_empty() {
             return None;
@@ -215,7 +221,7 @@ impl<'a> Reading<'a> {
         for (name, slot) in calling.slots {
             functions.insert(name, self.function(with, *filling.slots.get(slot)?)?);
         }
-        Some(Some(Between { instance: *calls, functions }))
+        Some(Between { instance: Some(*calls), functions })
     }
 
     /// The function that a module is given for an import.

@@ -7,19 +7,19 @@ use wasmtime::{AsContextMut, Caller, Linker, Result, Trap, bail};
 use super::bindings::muster::policy as contract;
 use super::settings;
 use super::wit;
-use crate::canonical::{Give, Giving, Guest, Take, Taking, no_such_case};
+use crate::canonical::{Give, Giving, Take, Taking, no_guest, no_such_case};
 use crate::context::Context;
 
 type Guesting<'a> = Caller<'a, Context>;
 
 /// Reads a question and has it answered.
 fn ask<T>(guest: &mut Guesting<'_>, run: impl FnOnce(&mut Taking<'_>, &mut Context) -> Result<T>) -> Result<T> {
-    // There is a guest as soon as its module was instantiated, and a module that runs before that is not called directly.
-    let Some(Guest { memory, .. }) = guest.data().guest.clone() else { bail!(Trap::IndirectCallToNull) };
-    let (memory, context) = memory.data_and_store_mut(guest.as_context_mut());
+    let context = guest.data();
     if context.within {
         bail!(Trap::CannotLeaveComponent);
     }
+    let memory = context.guest.as_ref().map(|guest| guest.memory).ok_or_else(no_guest)?;
+    let (memory, context) = memory.data_and_store_mut(guest.as_context_mut());
     let transfer = context.transfer();
     run(&mut Taking::new(memory, transfer), context)
 }
@@ -31,8 +31,7 @@ fn answer<T: Give>(
     run: impl FnOnce(&mut Taking<'_>, &mut Context) -> Result<T>,
 ) -> Result<()> {
     let given = ask(guest, run)?;
-    let Some(own) = guest.data().guest.clone() else { bail!(Trap::IndirectCallToNull) };
-    Giving::new(guest.as_context_mut(), own).value_at(at, &given)
+    Giving::to(guest.as_context_mut(), |giving| giving.value_at(at, &given))
 }
 
 /// A text that may be absent, as three parameters.

@@ -197,19 +197,27 @@ impl Exports {
 
     /// The same functions in the component's module. `None` when one of them is not there.
     pub(crate) fn within(&self, module: &Direct) -> Option<Self> {
-        fn of<T>(known: Option<&T>, within: impl FnOnce() -> Option<T>) -> Option<Option<T>> {
-            match known {
-                Some(_) => within().map(Some),
-                None => Some(None),
-            }
+        let workflow = || Some((Export::within(module)?, Export::within(module)?));
+        let found = Self {
+            triage: self.triage.as_ref().and_then(|_| Export::within(module)),
+            escalation: self.escalation.as_ref().and_then(|_| Export::within(module)),
+            discretion: self.discretion.as_ref().and_then(|_| Export::within(module)),
+            incentives: self.incentives.as_ref().and_then(|_| Export::within(module)),
+            oversight: self.oversight.as_ref().and_then(|_| Export::within(module)),
+            workflow: self.workflow.as_ref().and_then(|_| workflow()),
+        };
+        Role::ALL.iter().all(|role| found.answers(*role) == self.answers(*role)).then_some(found)
+    }
+
+    /// Whether there is a function for a role.
+    pub(crate) fn answers(&self, role: Role) -> bool {
+        match role {
+            Role::Triage => self.triage.is_some(),
+            Role::Escalation => self.escalation.is_some(),
+            Role::Discretion => self.discretion.is_some(),
+            Role::Incentives => self.incentives.is_some(),
+            Role::Oversight => self.oversight.is_some(),
+            Role::Workflow => self.workflow.is_some(),
         }
-        Some(Self {
-            triage: of(self.triage.as_ref(), || Export::within(module))?,
-            escalation: of(self.escalation.as_ref(), || Export::within(module))?,
-            discretion: of(self.discretion.as_ref(), || Export::within(module))?,
-            incentives: of(self.incentives.as_ref(), || Export::within(module))?,
-            oversight: of(self.oversight.as_ref(), || Export::within(module))?,
-            workflow: of(self.workflow.as_ref(), || Some((Export::within(module)?, Export::within(module)?)))?,
-        })
     }
 }
