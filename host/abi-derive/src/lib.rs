@@ -13,18 +13,17 @@ use syn::{Data, DeriveInput, Error, Fields, GenericParam, Ident, Type, parse_quo
 #[proc_macro_derive(Give, attributes(component))]
 pub fn give(input: TokenStream) -> TokenStream {
     expanded(input, |input, shape| {
-        let (laid, count, give) = (laid(input, shape), shape.count(), shape.give());
+        let (laid, give) = (laid(input, shape), shape.give());
         let (name, (implement, of, bounded)) = (&input.ident, bounded(input, &parse_quote!(crate::canonical::Give)));
         quote! {
             #laid
 
             impl #implement crate::canonical::Give for #name #of #bounded {
-                #[allow(unused_variables, reason = "numbers need no room")]
-                fn count(&self, rooms: &mut crate::canonical::Rooms) {
-                    #count
-                }
-
-                fn give(&self, guest: &mut crate::canonical::Writing<'_>, at: usize) -> ::wasmtime::Result<()> {
+                fn give(
+                    &self,
+                    guest: &mut crate::canonical::Giving<'_>,
+                    bytes: &mut [u8],
+                ) -> ::wasmtime::Result<()> {
                     #give
                 }
             }
@@ -125,46 +124,30 @@ impl Shape {
         }
     }
 
-    fn count(&self) -> Tokens {
-        match self {
-            Self::Record(fields) => {
-                let counted = fields
-                    .iter()
-                    .map(|(name, kind)| quote!(<#kind as crate::canonical::Give>::count(&self.#name, rooms);));
-                quote!(#(#counted)*)
-            }
-            Self::Variant(cases) => {
-                let counted = cases.iter().map(|(name, held)| match held {
-                    None => quote!(Self::#name => {}),
-                    Some(kind) => quote!(Self::#name(held) => <#kind as crate::canonical::Give>::count(held, rooms),),
-                });
-                quote!(match self { #(#counted)* })
-            }
-        }
-    }
-
     fn give(&self) -> Tokens {
         match self {
             Self::Record(fields) => {
                 let given = fields.iter().enumerate().map(|(number, (name, kind))| {
                     let place = field_place(fields, number);
-                    quote!(<#kind as crate::canonical::Give>::give(&self.#name, guest, at + const { #place.from })?;)
+                    quote! {
+                        let at = const { #place };
+                        <#kind as crate::canonical::Give>::give(&self.#name, guest, &mut bytes[at.range()])?;
+                    }
                 });
                 quote!(#(#given)* ::wasmtime::Result::Ok(()))
             }
             Self::Variant(cases) => {
                 let given = cases.iter().zip(0_u8..).map(|((name, held), number)| match held {
-                    None => quote!(Self::#name => guest.case(at, #number),),
+                    None => quote!(Self::#name => bytes[0] = #number,),
                     Some(kind) => quote! {
                         Self::#name(held) => {
-                            guest.case(at, #number);
-                            let held_at = Self::LAYOUT.held(<#kind as crate::canonical::Laid>::LAYOUT).from;
-                            <#kind as crate::canonical::Give>::give(held, guest, at + held_at)?;
+                            bytes[0] = #number;
+                            let at = const { Self::LAYOUT.held(<#kind as crate::canonical::Laid>::LAYOUT) };
+                            <#kind as crate::canonical::Give>::give(held, guest, &mut bytes[at.range()])?;
                         }
                     },
                 });
                 quote! {
-                    #[allow(unused_imports, reason = "cases that hold nothing need no layout")]
                     use crate::canonical::Laid as _;
                     match self { #(#given)* }
                     ::wasmtime::Result::Ok(())

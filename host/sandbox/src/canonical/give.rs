@@ -1,146 +1,146 @@
-//! Values into a guest's memory: first all the room that a value needs is asked of the guest, in the order of the ABI, then it is
-//! written. The guest runs while it gives room, and at no other time.
+//! Values into a guest's memory.
 
 use std::sync::Arc;
 
 use wasmtime::{AsContextMut, StoreContextMut, bail};
 
-use super::rooms::{Room, Rooms};
 use super::{Guest, Laid, Layout, no_guest};
 use crate::context::Context;
 
 /// A value that can be written into a guest.
 pub(crate) trait Give: Laid {
-    /// Counts the room for what the value points to, in the order in which [`Give::give`] takes it.
-    fn count(&self, rooms: &mut Rooms);
-
-    /// Writes the value to a place, and what it points to into its rooms.
+    /// Writes the value into its bytes, and what it points to into the guest.
     ///
     /// # Errors
-    /// When the value was not the one that was counted.
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()>;
+    /// When the guest does not give room, or gives what is no room.
+    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()>;
+}
+
+/// A guest that is written to. Its handles are borrowed from the context for as long, which costs less than copies of them.
+pub(crate) struct Giving<'a> {
+    store: StoreContextMut<'a, Context>,
+    guest: Guest,
+}
+
+impl<'a> Giving<'a> {
+    /// Writes to the guest of a call.
+    ///
+    /// # Errors
+    /// When there is no guest yet.
+    pub(crate) fn to<T>(
+        mut store: StoreContextMut<'a, Context>,
+        give: impl FnOnce(&mut Self) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        let guest = store.data_mut().guest.take().ok_or_else(no_guest)?;
+        let mut giving = Self { store, guest };
+        let given = give(&mut giving);
+        let Self { mut store, guest } = giving;
+        store.data_mut().guest = Some(guest);
+        given
+    }
+
+    /// Room in the guest, checked to lie within its memory.
+    fn room(&mut self, align: usize, size: usize) -> wasmtime::Result<usize> {
+        let (align, size_of_room) = (u32::try_from(align)?, u32::try_from(size)?);
+        let before = self.store.data_mut().keep_within(true);
+        let given = self.guest.allocator.call(self.store.as_context_mut(), (0, 0, align, size_of_room));
+        self.store.data_mut().keep_within(before);
+        let given = given?;
+        if given % align != 0 {
+            bail!("realloc return: result not aligned");
+        }
+        let given = usize::try_from(given)?;
+        if self.guest.memory.data(&self.store).get(given..).and_then(|rest| rest.get(..size)).is_none() {
+            bail!("realloc return: beyond end of memory");
+        }
+        Ok(given)
+    }
+
+    /// Writes a value into room of its own.
+    pub(crate) fn value<T: Give>(&mut self, value: &T) -> wasmtime::Result<u32> {
+        let at = self.room(T::LAYOUT.align, T::LAYOUT.size)?;
+        self.at(at, T::LAYOUT.size, |guest, bytes| value.give(guest, bytes))?;
+        Ok(u32::try_from(at)?)
+    }
+
+    /// Writes a value to where the guest wants it.
+    pub(crate) fn value_at<T: Give>(&mut self, at: u32, value: &T) -> wasmtime::Result<()> {
+        let at = super::take::place(at, T::LAYOUT, self.guest.memory.data(&self.store))?;
+        self.at(at, T::LAYOUT.size, |guest, bytes| value.give(guest, bytes))
+    }
+
+    fn text(&mut self, text: &str, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        let at = self.room(1, text.len())?;
+        self.guest.memory.data_mut(&mut self.store)[at..at + text.len()].copy_from_slice(text.as_bytes());
+        pointer(bytes, at, text.len())
+    }
+
+    fn list<T: Give>(&mut self, values: &[T], bytes: &mut [u8]) -> wasmtime::Result<()> {
+        let Layout { size, align, .. } = T::LAYOUT;
+        let Some(whole) = values.len().checked_mul(size) else { bail!("size overflow copying a list") };
+        let at = self.room(align, whole)?;
+        self.at(at, whole, |guest, bytes| {
+            values.iter().zip(bytes.chunks_exact_mut(size)).try_for_each(|(value, bytes)| value.give(guest, bytes))
+        })?;
+        pointer(bytes, at, values.len())
+    }
+
+    /// Writes to a place of the guest that was checked, through a copy of what is there: bytes that a value does not use
+    /// stay as the guest left them.
+    fn at(
+        &mut self,
+        at: usize,
+        size: usize,
+        write: impl FnOnce(&mut Self, &mut [u8]) -> wasmtime::Result<()>,
+    ) -> wasmtime::Result<()> {
+        let mut bytes = self.guest.memory.data(&self.store)[at..at + size].to_vec();
+        write(self, &mut bytes)?;
+        self.guest.memory.data_mut(&mut self.store)[at..at + size].copy_from_slice(&bytes);
+        Ok(())
+    }
 }
 
 /// A text or a list, given by its address and length.
 pub(crate) trait Pointed {
-    /// Counts the room that it needs, in the order in which [`Pointed::pointer`] takes it.
-    fn rooms(&self, rooms: &mut Rooms);
-
-    /// Writes it into its rooms, and says where it lies.
+    /// Writes it into the guest, and says where it lies.
     ///
     /// # Errors
     /// As [`Give::give`].
-    fn pointer(&self, guest: &mut Writing<'_>) -> wasmtime::Result<(u32, u32)>;
+    fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)>;
 }
 
-/// A guest's memory, and the room that it gave.
-pub(crate) struct Writing<'a> {
-    memory: &'a mut [u8],
-    rooms: std::slice::Iter<'a, Room>,
-}
-
-impl Writing<'_> {
-    /// The next room, and its address.
-    fn room(&mut self, size: usize) -> wasmtime::Result<usize> {
-        match self.rooms.next() {
-            Some(room) if room.size == size => Ok(room.at),
-            _ => bail!("the value is not the one that room was asked for"),
-        }
-    }
-
-    /// Bytes at a place that was checked.
-    fn bytes(&mut self, at: usize, bytes: &[u8]) {
-        self.memory[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn text(&mut self, text: &str) -> wasmtime::Result<(u32, u32)> {
-        let at = self.room(text.len())?;
-        self.bytes(at, text.as_bytes());
-        Ok((u32::try_from(at)?, u32::try_from(text.len())?))
-    }
-
-    fn list<T: Give>(&mut self, values: &[T]) -> wasmtime::Result<(u32, u32)> {
-        let at = self.room(values.len().saturating_mul(T::LAYOUT.size))?;
-        for (number, value) in values.iter().enumerate() {
-            value.give(self, at + number * T::LAYOUT.size)?;
-        }
-        Ok((u32::try_from(at)?, u32::try_from(values.len())?))
-    }
-
-    fn pointed(&mut self, value: &impl Pointed, at: usize) -> wasmtime::Result<()> {
-        let (address, length) = value.pointer(self)?;
-        self.bytes(at, &address.to_le_bytes());
-        self.bytes(at + 4, &length.to_le_bytes());
-        Ok(())
-    }
-
-    /// Names the case of a variant.
-    pub(crate) fn case(&mut self, at: usize, case: u8) {
-        self.memory[at] = case;
+impl<T: Give> Pointed for T {
+    fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)> {
+        const { assert!(T::LAYOUT.size == Layout::TEXT_OR_LIST.size, "not a text or a list") }
+        let mut bytes = [0; 8];
+        self.give(guest, &mut bytes)?;
+        let half = |from: usize| u32::from_le_bytes([bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]]);
+        Ok((half(0), half(4)))
     }
 }
 
-/// Writes a question into room of its own, and gives its address.
-pub(crate) fn question<T: Give>(mut store: StoreContextMut<'_, Context>, value: &T) -> wasmtime::Result<u32> {
-    let mut rooms = Rooms::default();
-    rooms.add(T::LAYOUT.align, T::LAYOUT.size);
-    value.count(&mut rooms);
-    written(store.as_context_mut(), rooms, |writing| {
-        let at = writing.room(T::LAYOUT.size)?;
-        value.give(writing, at)?;
-        Ok(u32::try_from(at)?)
-    })
+fn pointer(bytes: &mut [u8], at: usize, length: usize) -> wasmtime::Result<()> {
+    u32::try_from(at)?.give_number(&mut bytes[..4]);
+    u32::try_from(length)?.give_number(&mut bytes[4..8]);
+    Ok(())
 }
 
-/// Writes a question's texts and lists, and gives their addresses and lengths.
-pub(crate) fn parameters<const COUNT: usize>(
-    store: StoreContextMut<'_, Context>,
-    values: [&dyn Pointed; COUNT],
-) -> wasmtime::Result<[(u32, u32); COUNT]> {
-    let mut rooms = Rooms::default();
-    values.iter().for_each(|value| value.rooms(&mut rooms));
-    written(store, rooms, |writing| {
-        let mut pointers = [(0, 0); COUNT];
-        for (pointer, value) in pointers.iter_mut().zip(values) {
-            *pointer = value.pointer(writing)?;
-        }
-        Ok(pointers)
-    })
-}
-
-/// Writes an answer to where the guest wants it.
-pub(crate) fn answer<T: Give>(mut store: StoreContextMut<'_, Context>, at: u32, value: &T) -> wasmtime::Result<()> {
-    let Some(Guest { memory, .. }) = &store.data().guest else { return Err(no_guest()) };
-    let at = super::take::place(at, T::LAYOUT, memory.data(&store))?;
-    let mut rooms = Rooms::default();
-    value.count(&mut rooms);
-    written(store.as_context_mut(), rooms, |writing| value.give(writing, at))
-}
-
-/// Has the guest give room, and writes.
-fn written<T>(
-    mut store: StoreContextMut<'_, Context>,
-    mut rooms: Rooms,
-    write: impl FnOnce(&mut Writing<'_>) -> wasmtime::Result<T>,
-) -> wasmtime::Result<T> {
-    // Taken from the context for as long: a guest that gives room may not ask, so nobody misses it.
-    let guest = store.data_mut().guest.take().ok_or_else(no_guest)?;
-    let before = store.data_mut().keep_within(true);
-    let given = rooms.ask(&mut store, &guest);
-    let written =
-        given.and_then(|rooms| write(&mut Writing { memory: guest.memory.data_mut(&mut store), rooms: rooms.iter() }));
-    store.data_mut().keep_within(before);
-    store.data_mut().guest = Some(guest);
-    written
+/// A number in its own bytes.
+trait Number {
+    fn give_number(self, bytes: &mut [u8]);
 }
 
 macro_rules! numbers {
     ($($number:ty)+) => {$(
-        impl Give for $number {
-            fn count(&self, _: &mut Rooms) {}
+        impl Number for $number {
+            fn give_number(self, bytes: &mut [u8]) {
+                bytes.copy_from_slice(&self.to_le_bytes());
+            }
+        }
 
-            fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-                guest.bytes(at, &self.to_le_bytes());
+        impl Give for $number {
+            fn give(&self, _: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+                self.give_number(bytes);
                 Ok(())
             }
         }
@@ -150,32 +150,17 @@ macro_rules! numbers {
 numbers! { u8 i16 u32 i64 }
 
 impl Give for bool {
-    fn count(&self, _: &mut Rooms) {}
-
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-        u8::from(*self).give(guest, at)
+    fn give(&self, _: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        bytes[0] = u8::from(*self);
+        Ok(())
     }
 }
 
 macro_rules! texts {
     ($($text:ty),+) => {$(
         impl Give for $text {
-            fn count(&self, rooms: &mut Rooms) {
-                self.rooms(rooms);
-            }
-
-            fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-                guest.pointed(self, at)
-            }
-        }
-
-        impl Pointed for $text {
-            fn rooms(&self, rooms: &mut Rooms) {
-                rooms.add(1, self.len());
-            }
-
-            fn pointer(&self, guest: &mut Writing<'_>) -> wasmtime::Result<(u32, u32)> {
-                guest.text(self)
+            fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+                guest.text(self, bytes)
             }
         }
     )+};
@@ -186,24 +171,8 @@ texts! { String, &str, Arc<str> }
 macro_rules! lists {
     ($($list:ty),+) => {$(
         impl<T: Give> Give for $list {
-            fn count(&self, rooms: &mut Rooms) {
-                self.rooms(rooms);
-            }
-
-            fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-                guest.pointed(self, at)
-            }
-        }
-
-        impl<T: Give> Pointed for $list {
-            fn rooms(&self, rooms: &mut Rooms) {
-                let Layout { size, align, .. } = T::LAYOUT;
-                rooms.add(align, self.len().saturating_mul(size));
-                self.iter().for_each(|value| value.count(rooms));
-            }
-
-            fn pointer(&self, guest: &mut Writing<'_>) -> wasmtime::Result<(u32, u32)> {
-                guest.list(self)
+            fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+                guest.list(self, bytes)
             }
         }
     )+};
@@ -212,66 +181,40 @@ macro_rules! lists {
 lists! { Vec<T>, &[T], Arc<[T]> }
 
 impl<T: Give> Give for &T {
-    fn count(&self, rooms: &mut Rooms) {
-        T::count(self, rooms);
-    }
-
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-        T::give(self, guest, at)
+    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        T::give(self, guest, bytes)
     }
 }
 
 impl<T: Give> Give for (T,) {
-    fn count(&self, rooms: &mut Rooms) {
-        self.0.count(rooms);
-    }
-
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-        self.0.give(guest, at)
+    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        self.0.give(guest, bytes)
     }
 }
 
 impl<T: Give, U: Give> Give for (T, U) {
-    fn count(&self, rooms: &mut Rooms) {
-        self.0.count(rooms);
-        self.1.count(rooms);
-    }
-
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-        self.0.give(guest, at)?;
-        self.1.give(guest, at + const { Layout::last(&[T::LAYOUT, U::LAYOUT]).from })
+    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        self.0.give(guest, &mut bytes[const { Layout::last(&[T::LAYOUT]) }.range()])?;
+        self.1.give(guest, &mut bytes[const { Layout::last(&[T::LAYOUT, U::LAYOUT]) }.range()])
     }
 }
 
 impl<T: Give> Give for Option<T> {
-    fn count(&self, rooms: &mut Rooms) {
-        if let Some(value) = self {
-            value.count(rooms);
-        }
-    }
-
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-        guest.case(at, u8::from(self.is_some()));
+    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        bytes[0] = u8::from(self.is_some());
         match self {
-            Some(value) => value.give(guest, at + Self::LAYOUT.held(T::LAYOUT).from),
+            Some(value) => value.give(guest, &mut bytes[const { Self::LAYOUT.held(T::LAYOUT) }.range()]),
             None => Ok(()),
         }
     }
 }
 
 impl<T: Give, E: Give> Give for Result<T, E> {
-    fn count(&self, rooms: &mut Rooms) {
+    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
+        bytes[0] = u8::from(self.is_err());
         match self {
-            Ok(value) => value.count(rooms),
-            Err(value) => value.count(rooms),
-        }
-    }
-
-    fn give(&self, guest: &mut Writing<'_>, at: usize) -> wasmtime::Result<()> {
-        guest.case(at, u8::from(self.is_err()));
-        match self {
-            Ok(value) => value.give(guest, at + Self::LAYOUT.held(T::LAYOUT).from),
-            Err(value) => value.give(guest, at + Self::LAYOUT.held(E::LAYOUT).from),
+            Ok(value) => value.give(guest, &mut bytes[const { Self::LAYOUT.held(T::LAYOUT) }.range()]),
+            Err(value) => value.give(guest, &mut bytes[const { Self::LAYOUT.held(E::LAYOUT) }.range()]),
         }
     }
 }

@@ -8,22 +8,21 @@
 
 mod give;
 mod layout;
-mod rooms;
 mod take;
 
-pub(crate) use give::{Give, Pointed, Writing, answer, parameters, question};
+pub(crate) use give::{Give, Giving, Pointed};
 pub(crate) use layout::{Laid, Layout};
 pub(crate) use muster_abi_derive::{Give, Take};
-pub(crate) use rooms::{AT_ONCE, Allocator, Rooms};
 pub(crate) use take::{Take, Taking, no_such_case};
-use wasmtime::{Global, Memory};
+use wasmtime::{Memory, TypedFunc};
+
+/// A guest's allocator: old address, old size, alignment, size.
+pub(crate) type Allocator = TypedFunc<(u32, u32, u32, u32), u32>;
 
 /// The guest's side of a call: its memory, and how to get room there.
 pub(crate) struct Guest {
     pub(crate) memory: Memory,
     pub(crate) allocator: Allocator,
-    /// Which piece the allocator was called for last.
-    pub(crate) piece: Global,
 }
 
 /// Something was asked of a guest, or by it, before it was there. It cannot be: a module that runs while it is made is not called

@@ -16,7 +16,7 @@ use wasmtime::{
     WasmResults,
 };
 
-use crate::canonical::{self, Give, Guest, Pointed, Take, Taking, no_guest};
+use crate::canonical::{Give, Giving, Guest, Pointed, Take, Taking, no_guest};
 use crate::context::Context;
 use crate::engine::Engine;
 use rewriting::short;
@@ -41,6 +41,7 @@ pub(crate) struct Parts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     memory: String,
+    allocator: String,
     exports: Vec<Named>,
     /// The component has the two modules that join its own with the host.
     through_table: bool,
@@ -70,23 +71,28 @@ impl Names {
             export: answer.export.into(),
             afterwards: answer.afterwards.map(Into::into),
         });
-        Self { memory: wiring.memory.into(), exports: exports.collect(), through_table: wiring.through_table }
+        Self {
+            memory: wiring.memory.into(),
+            allocator: wiring.allocator.into(),
+            exports: exports.collect(),
+            through_table: wiring.through_table,
+        }
     }
 }
 
 impl Names {
-    /// All names in a fixed order: the memory, what joins it, and four for each function.
+    /// All names in a fixed order: the memory, the allocator, what joins them, and four for each function.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let exports = self.exports.iter().flat_map(|Named { interface, function, export, afterwards }| {
             [interface.as_str(), function, export, afterwards.as_deref().unwrap_or_default()]
         });
         let joined = if self.through_table { THROUGH_TABLE } else { "" };
-        [self.memory.as_str(), joined].into_iter().chain(exports)
+        [self.memory.as_str(), &self.allocator, joined].into_iter().chain(exports)
     }
 
     /// The names from their texts. `None` when there are too few.
     pub(crate) fn from_texts(texts: &[&str]) -> Option<Self> {
-        let [memory, joined, exports @ ..] = texts else { return None };
+        let [memory, allocator, joined, exports @ ..] = texts else { return None };
         let (exports, []) = exports.as_chunks::<4>() else { return None };
         let exports = exports.iter().map(|[interface, function, export, afterwards]| Named {
             interface: (*interface).into(),
@@ -94,7 +100,12 @@ impl Names {
             export: (*export).into(),
             afterwards: (!afterwards.is_empty()).then(|| (*afterwards).into()),
         });
-        Some(Self { memory: (*memory).into(), exports: exports.collect(), through_table: *joined == THROUGH_TABLE })
+        Some(Self {
+            memory: (*memory).into(),
+            allocator: (*allocator).into(),
+            exports: exports.collect(),
+            through_table: *joined == THROUGH_TABLE,
+        })
     }
 }
 
@@ -104,7 +115,6 @@ pub(crate) struct Direct {
     instance: InstancePre<Context>,
     memory: ModuleExport,
     allocator: ModuleExport,
-    piece: ModuleExport,
     names: Names,
 }
 
@@ -120,8 +130,7 @@ impl Direct {
     pub(crate) fn join(engine: &Engine, module: &Module, names: Names) -> Option<Self> {
         let instance = engine.direct.instantiate_pre(module).ok()?;
         let export = |name: &str| module.get_export_index(name);
-        let (memory, allocator, piece) = (export(&names.memory)?, export(rewriting::ROOMS)?, export(rewriting::PIECE)?);
-        Some(Self { memory, allocator, piece, instance, names })
+        Some(Self { memory: export(&names.memory)?, allocator: export(&names.allocator)?, instance, names })
     }
 
     /// The compiled module.
@@ -151,9 +160,7 @@ impl Direct {
         let memory = instance.get_module_export(&mut *store, &self.memory).and_then(Extern::into_memory);
         let memory = memory.ok_or_else(lost)?;
         let allocator = function(store, &instance, self.allocator)?;
-        let piece =
-            instance.get_module_export(&mut *store, &self.piece).and_then(Extern::into_global).ok_or_else(lost)?;
-        store.data_mut().guest = Some(Guest { memory, allocator, piece });
+        store.data_mut().guest = Some(Guest { memory, allocator });
         if self.names.through_table {
             let left = store.get_fuel()?.checked_sub(FILLING).ok_or(Trap::OutOfFuel)?;
             store.set_fuel(left)?;
@@ -170,7 +177,7 @@ impl Function {
         instance: &Instance,
         question: &Q,
     ) -> wasmtime::Result<A> {
-        let at = canonical::question(store.as_context_mut(), question)?;
+        let at = Giving::to(store.as_context_mut(), |giving| giving.value(question))?;
         self.call(store, instance, at)
     }
 
@@ -181,7 +188,14 @@ impl Function {
         instance: &Instance,
         question: [&dyn Pointed; 4],
     ) -> wasmtime::Result<A> {
-        let [first, second, third, fourth] = canonical::parameters(store.as_context_mut(), question)?;
+        let mut pointers = [(0, 0); 4];
+        Giving::to(store.as_context_mut(), |giving| {
+            for (pointer, part) in pointers.iter_mut().zip(question) {
+                *pointer = part.pointer(giving)?;
+            }
+            Ok(())
+        })?;
+        let [first, second, third, fourth] = pointers;
         let parameters = (first.0, first.1, second.0, second.1, third.0, third.1, fourth.0, fourth.1);
         self.call(store, instance, parameters)
     }

@@ -7,7 +7,7 @@ use wasmtime::{AsContextMut, Caller, Linker, Result, Trap, bail};
 use super::bindings::muster::policy as contract;
 use super::settings;
 use super::wit;
-use crate::canonical::{self, Give, Take, Taking, no_guest, no_such_case};
+use crate::canonical::{Give, Giving, Take, Taking, no_guest, no_such_case};
 use crate::context::Context;
 
 type Guesting<'a> = Caller<'a, Context>;
@@ -31,7 +31,7 @@ fn answer<T: Give>(
     run: impl FnOnce(&mut Taking<'_>, &mut Context) -> Result<T>,
 ) -> Result<()> {
     let given = ask(guest, run)?;
-    canonical::answer(guest.as_context_mut(), at, &given)
+    Giving::to(guest.as_context_mut(), |giving| giving.value_at(at, &given))
 }
 
 /// A text that may be absent, as three parameters.
