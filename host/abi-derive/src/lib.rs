@@ -19,11 +19,7 @@ pub fn give(input: TokenStream) -> TokenStream {
             #laid
 
             impl #implement crate::canonical::Give for #name #of #bounded {
-                fn give(
-                    &self,
-                    guest: &mut crate::canonical::Giving<'_>,
-                    bytes: &mut [u8],
-                ) -> ::wasmtime::Result<()> {
+                fn give(&self, guest: &mut crate::canonical::Giving<'_>, at: usize) -> ::wasmtime::Result<()> {
                     #give
                 }
             }
@@ -129,25 +125,23 @@ impl Shape {
             Self::Record(fields) => {
                 let given = fields.iter().enumerate().map(|(number, (name, kind))| {
                     let place = field_place(fields, number);
-                    quote! {
-                        let at = const { #place };
-                        <#kind as crate::canonical::Give>::give(&self.#name, guest, &mut bytes[at.range()])?;
-                    }
+                    quote!(<#kind as crate::canonical::Give>::give(&self.#name, guest, at + const { #place.from })?;)
                 });
                 quote!(#(#given)* ::wasmtime::Result::Ok(()))
             }
             Self::Variant(cases) => {
-                let given = cases.iter().zip(0_u8..).map(|((name, held), number)| match held {
-                    None => quote!(Self::#name => bytes[0] = #number,),
+                let given = cases.iter().zip(0..=u8::MAX).map(|((name, held), number)| match held {
+                    None => quote!(Self::#name => guest.case(at, #number),),
                     Some(kind) => quote! {
                         Self::#name(held) => {
-                            bytes[0] = #number;
-                            let at = const { Self::LAYOUT.held(<#kind as crate::canonical::Laid>::LAYOUT) };
-                            <#kind as crate::canonical::Give>::give(held, guest, &mut bytes[at.range()])?;
+                            guest.case(at, #number);
+                            let held_at = Self::LAYOUT.held(<#kind as crate::canonical::Laid>::LAYOUT).from;
+                            <#kind as crate::canonical::Give>::give(held, guest, at + held_at)?;
                         }
                     },
                 });
                 quote! {
+                    #[allow(unused_imports, reason = "cases that hold nothing need no layout")]
                     use crate::canonical::Laid as _;
                     match self { #(#given)* }
                     ::wasmtime::Result::Ok(())
@@ -168,7 +162,7 @@ impl Shape {
                 quote!(::wasmtime::Result::Ok(Self { #(#taken),* }))
             }
             Self::Variant(cases) => {
-                let taken = cases.iter().zip(0_u8..).map(|((name, held), number)| match held {
+                let taken = cases.iter().zip(0..=u8::MAX).map(|((name, held), number)| match held {
                     None => quote!(#number => Self::#name,),
                     Some(kind) => quote! {
                         #number => {

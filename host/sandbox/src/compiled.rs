@@ -22,7 +22,7 @@ impl<'a> Compiled<'a> {
         part(self.component);
         if let Some((module, names)) = &self.module {
             part(module);
-            names.texts().for_each(|text| part(text.as_bytes()));
+            names.texts().iter().for_each(|text| part(text.as_bytes()));
         }
         bytes
     }

@@ -1,4 +1,5 @@
-//! Values into a guest's memory.
+//! Values into a guest's memory: each part is written where it belongs as soon as it is reached, between calls of the guest's
+//! allocator, as the engine does it. A guest may look.
 
 use std::sync::Arc;
 
@@ -9,14 +10,24 @@ use crate::context::Context;
 
 /// A value that can be written into a guest.
 pub(crate) trait Give: Laid {
-    /// Writes the value into its bytes, and what it points to into the guest.
+    /// Writes the value to a place that was checked, and what it points to into room that the guest gives.
     ///
     /// # Errors
     /// When the guest does not give room, or gives what is no room.
-    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()>;
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()>;
 }
 
-/// A guest that is written to. Its handles are borrowed from the context for as long, which costs less than copies of them.
+/// A text or a list, given by its address and length.
+pub(crate) trait Pointed {
+    /// Writes it into the guest, and says where it lies.
+    ///
+    /// # Errors
+    /// As [`Give::give`].
+    fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)>;
+}
+
+/// A guest that is written to. Its handles are taken from the context for as long, which costs less than copies of them; a guest
+/// that gives room may not ask anything, so nobody misses them.
 pub(crate) struct Giving<'a> {
     store: StoreContextMut<'a, Context>,
     guest: Guest,
@@ -50,7 +61,7 @@ impl<'a> Giving<'a> {
             bail!("realloc return: result not aligned");
         }
         let given = usize::try_from(given)?;
-        if self.guest.memory.data(&self.store).get(given..).and_then(|rest| rest.get(..size)).is_none() {
+        if given.checked_add(size).is_none_or(|end| end > self.guest.memory.data_size(&self.store)) {
             bail!("realloc return: beyond end of memory");
         }
         Ok(given)
@@ -59,88 +70,55 @@ impl<'a> Giving<'a> {
     /// Writes a value into room of its own.
     pub(crate) fn value<T: Give>(&mut self, value: &T) -> wasmtime::Result<u32> {
         let at = self.room(T::LAYOUT.align, T::LAYOUT.size)?;
-        self.at(at, T::LAYOUT.size, |guest, bytes| value.give(guest, bytes))?;
+        value.give(self, at)?;
         Ok(u32::try_from(at)?)
     }
 
     /// Writes a value to where the guest wants it.
     pub(crate) fn value_at<T: Give>(&mut self, at: u32, value: &T) -> wasmtime::Result<()> {
         let at = super::take::place(at, T::LAYOUT, self.guest.memory.data(&self.store))?;
-        self.at(at, T::LAYOUT.size, |guest, bytes| value.give(guest, bytes))
+        value.give(self, at)
     }
 
-    fn text(&mut self, text: &str, bytes: &mut [u8]) -> wasmtime::Result<()> {
+    fn text(&mut self, text: &str) -> wasmtime::Result<(u32, u32)> {
         let at = self.room(1, text.len())?;
-        self.guest.memory.data_mut(&mut self.store)[at..at + text.len()].copy_from_slice(text.as_bytes());
-        pointer(bytes, at, text.len())
+        self.bytes(at, text.as_bytes());
+        Ok((u32::try_from(at)?, u32::try_from(text.len())?))
     }
 
-    fn list<T: Give>(&mut self, values: &[T], bytes: &mut [u8]) -> wasmtime::Result<()> {
+    fn list<T: Give>(&mut self, values: &[T]) -> wasmtime::Result<(u32, u32)> {
         let Layout { size, align, .. } = T::LAYOUT;
         let Some(whole) = values.len().checked_mul(size) else { bail!("size overflow copying a list") };
         let at = self.room(align, whole)?;
-        self.at(at, whole, |guest, bytes| {
-            values.iter().zip(bytes.chunks_exact_mut(size)).try_for_each(|(value, bytes)| value.give(guest, bytes))
-        })?;
-        pointer(bytes, at, values.len())
+        for (number, value) in values.iter().enumerate() {
+            value.give(self, at + number * size)?;
+        }
+        Ok((u32::try_from(at)?, u32::try_from(values.len())?))
     }
 
-    /// Writes to a place of the guest that was checked, through a copy of what is there: bytes that a value does not use
-    /// stay as the guest left them.
-    fn at(
-        &mut self,
-        at: usize,
-        size: usize,
-        write: impl FnOnce(&mut Self, &mut [u8]) -> wasmtime::Result<()>,
-    ) -> wasmtime::Result<()> {
-        let mut bytes = self.guest.memory.data(&self.store)[at..at + size].to_vec();
-        write(self, &mut bytes)?;
-        self.guest.memory.data_mut(&mut self.store)[at..at + size].copy_from_slice(&bytes);
+    fn pointed(&mut self, value: &impl Pointed, at: usize) -> wasmtime::Result<()> {
+        let (address, length) = value.pointer(self)?;
+        let pointer = u64::from(length) << 32 | u64::from(address);
+        self.bytes(at, &pointer.to_le_bytes());
         Ok(())
     }
-}
 
-/// A text or a list, given by its address and length.
-pub(crate) trait Pointed {
-    /// Writes it into the guest, and says where it lies.
-    ///
-    /// # Errors
-    /// As [`Give::give`].
-    fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)>;
-}
-
-impl<T: Give> Pointed for T {
-    fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)> {
-        const { assert!(T::LAYOUT.size == Layout::TEXT_OR_LIST.size, "not a text or a list") }
-        let mut bytes = [0; 8];
-        self.give(guest, &mut bytes)?;
-        let half = |from: usize| u32::from_le_bytes([bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]]);
-        Ok((half(0), half(4)))
+    /// Bytes to a place that was checked: a guest's memory never shrinks.
+    fn bytes(&mut self, at: usize, bytes: &[u8]) {
+        self.guest.memory.data_mut(&mut self.store)[at..at + bytes.len()].copy_from_slice(bytes);
     }
-}
 
-fn pointer(bytes: &mut [u8], at: usize, length: usize) -> wasmtime::Result<()> {
-    u32::try_from(at)?.give_number(&mut bytes[..4]);
-    u32::try_from(length)?.give_number(&mut bytes[4..8]);
-    Ok(())
-}
-
-/// A number in its own bytes.
-trait Number {
-    fn give_number(self, bytes: &mut [u8]);
+    /// Names the case of a variant.
+    pub(crate) fn case(&mut self, at: usize, case: u8) {
+        self.bytes(at, &[case]);
+    }
 }
 
 macro_rules! numbers {
     ($($number:ty)+) => {$(
-        impl Number for $number {
-            fn give_number(self, bytes: &mut [u8]) {
-                bytes.copy_from_slice(&self.to_le_bytes());
-            }
-        }
-
         impl Give for $number {
-            fn give(&self, _: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-                self.give_number(bytes);
+            fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+                guest.bytes(at, &self.to_le_bytes());
                 Ok(())
             }
         }
@@ -150,17 +128,22 @@ macro_rules! numbers {
 numbers! { u8 i16 u32 i64 }
 
 impl Give for bool {
-    fn give(&self, _: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-        bytes[0] = u8::from(*self);
-        Ok(())
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+        u8::from(*self).give(guest, at)
     }
 }
 
 macro_rules! texts {
     ($($text:ty),+) => {$(
         impl Give for $text {
-            fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-                guest.text(self, bytes)
+            fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+                guest.pointed(self, at)
+            }
+        }
+
+        impl Pointed for $text {
+            fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)> {
+                guest.text(self)
             }
         }
     )+};
@@ -171,8 +154,14 @@ texts! { String, &str, Arc<str> }
 macro_rules! lists {
     ($($list:ty),+) => {$(
         impl<T: Give> Give for $list {
-            fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-                guest.list(self, bytes)
+            fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+                guest.pointed(self, at)
+            }
+        }
+
+        impl<T: Give> Pointed for $list {
+            fn pointer(&self, guest: &mut Giving<'_>) -> wasmtime::Result<(u32, u32)> {
+                guest.list(self)
             }
         }
     )+};
@@ -181,40 +170,40 @@ macro_rules! lists {
 lists! { Vec<T>, &[T], Arc<[T]> }
 
 impl<T: Give> Give for &T {
-    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-        T::give(self, guest, bytes)
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+        T::give(self, guest, at)
     }
 }
 
 impl<T: Give> Give for (T,) {
-    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-        self.0.give(guest, bytes)
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+        self.0.give(guest, at)
     }
 }
 
 impl<T: Give, U: Give> Give for (T, U) {
-    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-        self.0.give(guest, &mut bytes[const { Layout::last(&[T::LAYOUT]) }.range()])?;
-        self.1.give(guest, &mut bytes[const { Layout::last(&[T::LAYOUT, U::LAYOUT]) }.range()])
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+        self.0.give(guest, at)?;
+        self.1.give(guest, at + const { Layout::last(&[T::LAYOUT, U::LAYOUT]).from })
     }
 }
 
 impl<T: Give> Give for Option<T> {
-    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-        bytes[0] = u8::from(self.is_some());
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+        guest.case(at, u8::from(self.is_some()));
         match self {
-            Some(value) => value.give(guest, &mut bytes[const { Self::LAYOUT.held(T::LAYOUT) }.range()]),
+            Some(value) => value.give(guest, at + Self::LAYOUT.held(T::LAYOUT).from),
             None => Ok(()),
         }
     }
 }
 
 impl<T: Give, E: Give> Give for Result<T, E> {
-    fn give(&self, guest: &mut Giving<'_>, bytes: &mut [u8]) -> wasmtime::Result<()> {
-        bytes[0] = u8::from(self.is_err());
+    fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
+        guest.case(at, u8::from(self.is_err()));
         match self {
-            Ok(value) => value.give(guest, &mut bytes[const { Self::LAYOUT.held(T::LAYOUT) }.range()]),
-            Err(value) => value.give(guest, &mut bytes[const { Self::LAYOUT.held(E::LAYOUT) }.range()]),
+            Ok(value) => value.give(guest, at + Self::LAYOUT.held(T::LAYOUT).from),
+            Err(value) => value.give(guest, at + Self::LAYOUT.held(E::LAYOUT).from),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Layout {
 /// A part of a value: from which byte, and how many.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    from: usize,
+    pub(crate) from: usize,
     size: usize,
 }
 

@@ -79,6 +79,7 @@ impl<'a> Taking<'a> {
 
     /// A list by its address and length.
     pub(crate) fn list<T: Take>(&mut self, at: u32, length: u32) -> wasmtime::Result<Vec<T>> {
+        const { assert!(T::LAYOUT.size > 0, "the contract has no lists of nothing") }
         let (at, length) = (usize::try_from(at)?, usize::try_from(length)?);
         let end = length.checked_mul(T::LAYOUT.size).and_then(|size| at.checked_add(size));
         let Some(end) = end.filter(|end| *end <= self.memory.len()) else {

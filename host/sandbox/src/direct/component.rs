@@ -8,6 +8,9 @@ use wasmparser::{
     ComponentTypeRef, ExternalKind, Instance as CoreMade, Parser, Payload,
 };
 
+/// The most items of a list that are looked through: several times what a component of the encoder's has for the whole contract.
+const MOST: usize = 256;
+
 /// A component as its sections say.
 #[derive(Default)]
 pub(super) struct Structure<'a> {
@@ -90,13 +93,13 @@ impl<'a> Structure<'a> {
                 Payload::ModuleSection { unchecked_range, .. } => {
                     depth += 1;
                     if !nested {
-                        structure.modules.push(range(unchecked_range)?);
+                        structure.modules.push(range(unchecked_range, bytes)?);
                     }
                 }
                 Payload::ComponentSection { unchecked_range, .. } => {
                     depth += 1;
                     if !nested {
-                        structure.components.push(range(unchecked_range)?);
+                        structure.components.push(range(unchecked_range, bytes)?);
                     }
                 }
                 Payload::End(_) => depth = depth.saturating_sub(1),
@@ -105,6 +108,17 @@ impl<'a> Structure<'a> {
             }
         }
         Some(structure)
+    }
+
+    /// Whether it does nothing but export again what it is given: what the encoder makes of an interface.
+    pub(super) fn only_exports_again(&self) -> bool {
+        let nothing_made = self.modules.is_empty()
+            && self.components.is_empty()
+            && self.core_instances.is_empty()
+            && self.core_functions.is_empty()
+            && self.instances.is_empty();
+        let given = |function: &Function<'_>| matches!(function, Function::Imported(_) | Function::Same(_));
+        nothing_made && self.functions.iter().all(given) && few(&self.exports).is_some()
     }
 
     fn section(&mut self, payload: Payload<'a>) -> Option<()> {
@@ -201,18 +215,24 @@ impl<'a> Structure<'a> {
     }
 }
 
-fn range(range: &Range<u64>) -> Option<Range<usize>> {
-    Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+/// A range that lies within the bytes: a section says itself how long it is, and a file may end before.
+fn range(range: &Range<u64>, bytes: &[u8]) -> Option<Range<usize>> {
+    let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+    bytes.get(range.clone()).map(|_| range)
+}
+
+fn few<T>(items: &[T]) -> Option<&[T]> {
+    (items.len() <= MOST).then_some(items)
 }
 
 fn core_instance(made: CoreMade<'_>) -> Option<CoreInstance<'_>> {
     Some(match made {
         CoreMade::Instantiate { module_index, args } => {
-            let with = args.iter().map(|with| Some((with.name, index(with.index)?)));
+            let with = few(&args)?.iter().map(|with| Some((with.name, index(with.index)?)));
             CoreInstance::Of { module: index(module_index)?, with: with.collect::<Option<_>>()? }
         }
         CoreMade::FromExports(items) => {
-            let items = items.iter().map(|item| Some((item.name, item.kind, index(item.index)?)));
+            let items = few(&items)?.iter().map(|item| Some((item.name, item.kind, index(item.index)?)));
             CoreInstance::Bundle(items.collect::<Option<_>>()?)
         }
     })
@@ -221,7 +241,7 @@ fn core_instance(made: CoreMade<'_>) -> Option<CoreInstance<'_>> {
 fn instance(made: Made<'_>) -> Option<Instance<'_>> {
     Some(match made {
         Made::Instantiate { component_index, args } => {
-            let with = args.iter().map(|with| Some((with.name, with.kind, index(with.index)?)));
+            let with = few(&args)?.iter().map(|with| Some((with.name, with.kind, index(with.index)?)));
             Instance::Of { component: index(component_index)?, with: with.collect::<Option<_>>()? }
         }
         Made::FromExports(_) => Instance::Other,

@@ -12,8 +12,8 @@ mod rewriting;
 mod wiring;
 
 use wasmtime::{
-    AsContextMut as _, Extern, Instance, InstancePre, Module, ModuleExport, Store, Trap, TypedFunc, WasmParams,
-    WasmResults,
+    AsContextMut as _, Extern, Instance, InstancePre, Module, ModuleExport, ResourceLimiter as _, Store, Trap,
+    TypedFunc, WasmParams, WasmResults, bail,
 };
 
 use crate::canonical::{Give, Giving, Guest, Pointed, Take, Taking, no_guest};
@@ -24,9 +24,6 @@ use wiring::Wiring;
 
 /// Units of fuel that the module which fills the table takes when it is made. They are taken here too.
 const FILLING: u64 = 1;
-
-/// How the compiled form says that there was a table.
-const THROUGH_TABLE: &str = "through a table";
 
 /// What a component is taken apart into.
 pub(crate) struct Parts {
@@ -43,8 +40,8 @@ pub(crate) struct Names {
     memory: String,
     allocator: String,
     exports: Vec<Named>,
-    /// The component has the two modules that join its own with the host.
-    through_table: bool,
+    /// How many elements the table has by which the component joins its module with the host.
+    table: Option<usize>,
 }
 
 /// An export that answers for a function of the contract.
@@ -75,24 +72,25 @@ impl Names {
             memory: wiring.memory.into(),
             allocator: wiring.allocator.into(),
             exports: exports.collect(),
-            through_table: wiring.through_table,
+            table: wiring.table,
         }
     }
 }
 
 impl Names {
-    /// All names in a fixed order: the memory, the allocator, what joins them, and four for each function.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        let exports = self.exports.iter().flat_map(|Named { interface, function, export, afterwards }| {
-            [interface.as_str(), function, export, afterwards.as_deref().unwrap_or_default()]
-        });
-        let joined = if self.through_table { THROUGH_TABLE } else { "" };
-        [self.memory.as_str(), &self.allocator, joined].into_iter().chain(exports)
+    /// All names in a fixed order: the memory, the allocator, the table's elements, and four for each function.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let table = self.table.map(|elements| elements.to_string()).unwrap_or_default();
+        let mut texts = vec![self.memory.clone(), self.allocator.clone(), table];
+        for Named { interface, function, export, afterwards } in &self.exports {
+            texts.extend([interface.clone(), function.clone(), export.clone(), afterwards.clone().unwrap_or_default()]);
+        }
+        texts
     }
 
     /// The names from their texts. `None` when there are too few.
     pub(crate) fn from_texts(texts: &[&str]) -> Option<Self> {
-        let [memory, allocator, joined, exports @ ..] = texts else { return None };
+        let [memory, allocator, table, exports @ ..] = texts else { return None };
         let (exports, []) = exports.as_chunks::<4>() else { return None };
         let exports = exports.iter().map(|[interface, function, export, afterwards]| Named {
             interface: (*interface).into(),
@@ -100,12 +98,8 @@ impl Names {
             export: (*export).into(),
             afterwards: (!afterwards.is_empty()).then(|| (*afterwards).into()),
         });
-        Some(Self {
-            memory: (*memory).into(),
-            allocator: (*allocator).into(),
-            exports: exports.collect(),
-            through_table: *joined == THROUGH_TABLE,
-        })
+        let table = if table.is_empty() { None } else { Some(table.parse().ok()?) };
+        Some(Self { memory: (*memory).into(), allocator: (*allocator).into(), exports: exports.collect(), table })
     }
 }
 
@@ -156,12 +150,18 @@ impl Direct {
 
     /// A fresh instance. Its limits are the store's.
     pub(crate) fn instantiate(&self, store: &mut Store<Context>) -> wasmtime::Result<Instance> {
+        if let Some(elements) = self.names.table {
+            // The table that is not made counts for its limit as if it were.
+            if !store.data_mut().meter.table_growing(0, elements, Some(elements))? {
+                bail!("table minimum size of {elements} elements exceeds table limits");
+            }
+        }
         let instance = self.instance.instantiate(&mut *store)?;
         let memory = instance.get_module_export(&mut *store, &self.memory).and_then(Extern::into_memory);
         let memory = memory.ok_or_else(lost)?;
         let allocator = function(store, &instance, self.allocator)?;
         store.data_mut().guest = Some(Guest { memory, allocator });
-        if self.names.through_table {
+        if self.names.table.is_some() {
             let left = store.get_fuel()?.checked_sub(FILLING).ok_or(Trap::OutOfFuel)?;
             store.set_fuel(left)?;
         }

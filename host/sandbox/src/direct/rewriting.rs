@@ -22,9 +22,12 @@ pub(super) fn short(interface: &str) -> &str {
     name.split_once('@').map_or(name, |(name, _)| name)
 }
 
+/// The most parameters of a function that is lowered: sixteen, and where to put the answer.
+const PARAMETERS: u32 = 17;
+
 /// The module, to be called directly.
 pub(super) fn module(bytes: &[u8], wiring: &Wiring<'_>) -> Option<Vec<u8>> {
-    let bytes = &bytes[wiring.module.clone()];
+    let bytes = bytes.get(wiring.module.clone())?;
     let mut rewriting = Rewriting { joints: &wiring.imports, types: Vec::new(), functions: 0, parameters: Vec::new() };
     rewriting.look(bytes)?;
     let mut module = Module::new();
@@ -49,10 +52,10 @@ pub(super) fn hollow(bytes: &[u8], wiring: &Wiring<'_>) -> Option<Vec<u8>> {
             let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
             if range == wiring.module {
                 let mut module = Module::new();
-                Emptying.parse_core_module(&mut module, Parser::new(0), &bytes[range]).ok()?;
+                Emptying.parse_core_module(&mut module, Parser::new(0), bytes.get(range)?).ok()?;
                 component.section(&ModuleSection(&module));
             } else {
-                component.section(&RawSection { id, data: &bytes[range] });
+                component.section(&RawSection { id, data: bytes.get(range)? });
             }
         }
         depth += usize::from(nests);
@@ -103,7 +106,9 @@ impl Rewriting<'_> {
                 _ => {}
             }
         }
-        (self.types.len() == self.joints.len()).then_some(())
+        let parameters = |kind: &u32| self.parameters.get(usize::try_from(*kind).ok()?);
+        let few = self.types.iter().all(|kind| parameters(kind).is_some_and(|count| *count <= PARAMETERS));
+        (few && self.types.len() == self.joints.len()).then_some(())
     }
 
     /// The imports that the component reached through a table, by number.
@@ -120,8 +125,16 @@ impl Rewriting<'_> {
 impl Reencode for Rewriting<'_> {
     type Error = Infallible;
 
+    /// What the module does not have must not become what was put there.
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
         let imports = u32::try_from(self.joints.len()).unwrap_or(u32::MAX);
+        if function >= imports.saturating_add(self.functions) {
+            return Err(Error::UnexpectedNonCoreModuleSection);
+        }
+        if function >= imports {
+            return Ok(function);
+        }
+
         Ok(match self.through_table().position(|import| import == function) {
             Some(place) => imports + self.functions + u32::try_from(place).unwrap_or(u32::MAX),
             None => function,

@@ -5,14 +5,22 @@
 //! component is just that, and which function of the contract stands behind each import of the policy. Whatever is otherwise
 //! is `None`, and the engine runs it as the component that it is. Nothing here may guess.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use wasmparser::{
-    CanonicalOption, ComponentExternalKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload, TypeRef,
+    CanonicalOption, ComponentExternalKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload,
+    RefType, TableInit, TypeRef,
 };
 
 use super::component::{CoreFunction, CoreInstance, ExportOf, Function, Instance, Structure};
+use super::rewriting::short;
+
+/// The most functions that a module imports, or that go through a table: more than the contract has. The engine's module that
+/// fills a table takes a unit of fuel for up to 128 of them, and more for more.
+const FUNCTIONS: usize = 64;
+/// What the names of the contract's interfaces begin with.
+const CONTRACT: &str = "muster:policy/";
 
 /// One module, and what of the contract is behind its imports and exports.
 #[derive(Debug)]
@@ -27,8 +35,8 @@ pub(super) struct Wiring<'a> {
     pub(super) memory: &'a str,
     /// The export that gives room in it.
     pub(super) allocator: &'a str,
-    /// There are two modules between it and the host.
-    pub(super) through_table: bool,
+    /// How many elements the table between it and the host has, if there is one.
+    pub(super) table: Option<usize>,
 }
 
 /// A function of the contract that a module imports.
@@ -86,6 +94,7 @@ struct Lifted<'a> {
 struct Between<'a> {
     instance: Option<usize>,
     functions: BTreeMap<&'a str, usize>,
+    elements: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -108,7 +117,10 @@ impl<'a> Reading<'a> {
         }
         let module = self.structure.modules.get(*module)?.clone();
         let between = self.between(main)?;
-        let wanted = imports(&self.bytes[module.clone()])?;
+        let wanted = imports(self.bytes.get(module.clone())?)?;
+        if wanted.len() > FUNCTIONS {
+            return None;
+        }
         let joint = |import| self.joint(self.function(with, import)?, &between, (memory, allocator));
         let imports = wanted.into_iter().map(joint).collect::<Option<_>>()?;
         Some(Wiring {
@@ -117,20 +129,31 @@ impl<'a> Reading<'a> {
             exports,
             memory: memory.name,
             allocator: allocator.name,
-            through_table: between.instance.is_some(),
+            table: between.instance.map(|_| between.elements),
         })
     }
 
     /// The functions that the component exports within interfaces, and the modules' functions behind them.
     fn lifted(&self) -> Option<Vec<Lifted<'a>>> {
-        let mut lifted = Vec::new();
+        let mut lifted: Vec<Lifted<'a>> = Vec::new();
+        // Everything that is made is exported, and once: what is made and not exported could still do something.
+        let made = self.structure.instances.iter().filter(|made| matches!(made, Instance::Of { .. })).count();
+        let exported = self.structure.exports.iter().map(|(.., number)| number).collect::<BTreeSet<_>>().len();
+        if made != self.structure.exports.len() || exported != made || made > FUNCTIONS {
+            return None;
+        }
         for (interface, kind, number) in &self.structure.exports {
-            if *kind != ComponentExternalKind::Instance {
+            // Whoever asks for an interface finds it by its short name.
+            let known = lifted.iter().any(|lifted| short(lifted.interface) == short(interface));
+            if *kind != ComponentExternalKind::Instance || known || !interface.starts_with(CONTRACT) {
                 return None;
             }
             let instance = self.structure.instances.get(usize::try_from(*number).ok()?)?;
             let Instance::Of { component, with } = instance else { return None };
-            let nested = Structure::read(&self.bytes[self.structure.components.get(*component)?.clone()])?;
+            let nested = Structure::read(self.bytes.get(self.structure.components.get(*component)?.clone())?)?;
+            if !nested.only_exports_again() {
+                return None;
+            }
             for (function, kind, number) in &nested.exports {
                 match kind {
                     ComponentExternalKind::Func => {}
@@ -195,7 +218,7 @@ impl<'a> Reading<'a> {
             && options.afterwards.is_none();
         let Function::Export(export) = self.structure.functions.get(*function)? else { return None };
         let Instance::Imported(interface) = self.structure.instances.get(export.instance)? else { return None };
-        fits.then_some(Joint { interface, function: export.name, through_table })
+        (fits && interface.starts_with(CONTRACT)).then_some(Joint { interface, function: export.name, through_table })
     }
 
     /// The module between the policy and the host, with its table as it is filled. `None` when there is anything else
@@ -212,8 +235,12 @@ impl<'a> Reading<'a> {
         if !nothing.is_empty() {
             return None;
         }
-        let calling = Calling::read(&self.bytes[self.structure.modules.get(*calling)?.clone()])?;
-        let filling = Filling::read(&self.bytes[self.structure.modules.get(*filling)?.clone()])?;
+        let calling = Calling::read(self.bytes.get(self.structure.modules.get(*calling)?.clone())?)?;
+        let filling = Filling::read(self.bytes.get(self.structure.modules.get(*filling)?.clone())?)?;
+        let elements = filling.slots.len();
+        if calling.elements != elements || elements > FUNCTIONS {
+            return None;
+        }
         if self.table(with, filling.table)? != (ExportOf { instance: *calls, name: calling.table }) {
             return None;
         }
@@ -221,7 +248,7 @@ impl<'a> Reading<'a> {
         for (name, slot) in calling.slots {
             functions.insert(name, self.function(with, *filling.slots.get(slot)?)?);
         }
-        Some(Between { instance: Some(*calls), functions })
+        Some(Between { instance: Some(*calls), functions, elements })
     }
 
     /// The function that a module is given for an import.
@@ -276,61 +303,74 @@ fn imports(module: &[u8]) -> Option<Vec<Import<'_>>> {
 }
 
 /// The module whose functions do nothing but call through its table.
+#[derive(Default)]
 struct Calling<'a> {
     table: &'a str,
+    /// How many elements its table has, not more and not fewer.
+    elements: usize,
     /// Which element each export calls.
     slots: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Calling<'a> {
     fn read(module: &'a [u8]) -> Option<Self> {
-        let (mut table, mut exported, mut called) = (None, Vec::new(), Vec::new());
+        let (mut types, mut kinds, mut tables, mut called) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut exported, mut exported_tables) = (Vec::new(), Vec::new());
         for payload in Parser::new(0).parse_all(module) {
             match payload.ok()? {
                 Payload::Version { .. }
-                | Payload::TypeSection(_)
-                | Payload::FunctionSection(_)
-                | Payload::TableSection(_)
                 | Payload::CodeSectionStart { .. }
                 | Payload::CustomSection(_)
                 | Payload::End(_) => {}
+                Payload::TypeSection(section) => {
+                    types = section.into_iter_err_on_gc_types().collect::<Result<_, _>>().ok()?;
+                }
+                Payload::FunctionSection(section) => kinds = section.into_iter().collect::<Result<_, _>>().ok()?,
+                Payload::TableSection(section) => tables = section.into_iter().collect::<Result<_, _>>().ok()?,
                 Payload::ExportSection(section) => {
                     for export in section {
                         let export = export.ok()?;
-                        match (export.kind, export.index) {
-                            (ExternalKind::Func, number) => exported.push((export.name, usize::try_from(number).ok()?)),
-                            (ExternalKind::Table, 0) if table.is_none() => table = Some(export.name),
+                        match export.kind {
+                            ExternalKind::Func => exported.push((export.name, usize::try_from(export.index).ok()?)),
+                            ExternalKind::Table => exported_tables.push(export.name),
                             _ => return None,
                         }
                     }
                 }
-                Payload::CodeSectionEntry(body) => called.push(slot(&body)?),
+                Payload::CodeSectionEntry(body) => {
+                    let kind: u32 = *kinds.get(called.len())?;
+                    let parameters = types.get(usize::try_from(kind).ok()?)?.params().len();
+                    called.push(slot(&body, kind, u32::try_from(parameters).ok()?)?);
+                }
                 _ => return None,
             }
         }
+        let ([table], [name]) = (tables.as_slice(), exported_tables.as_slice()) else { return None };
+        let (kind, empty) = (table.ty, matches!(table.init, TableInit::RefNull));
+        if !empty || kind.element_type != RefType::FUNCREF || kind.maximum != Some(kind.initial) {
+            return None;
+        }
         let slots = exported.into_iter().map(|(name, number)| Some((name, *called.get(number)?)));
-        Some(Self { table: table?, slots: slots.collect::<Option<_>>()? })
+        Some(Self { table: name, elements: usize::try_from(kind.initial).ok()?, slots: slots.collect::<Option<_>>()? })
     }
 }
 
-/// The element that a function calls with its own parameters, when it does nothing else.
-fn slot(body: &wasmparser::FunctionBody<'_>) -> Option<usize> {
+/// The element that a function calls with all of its own parameters, as a function of its own type, when it does nothing else.
+fn slot(body: &wasmparser::FunctionBody<'_>, kind: u32, parameters: u32) -> Option<usize> {
     if body.get_locals_reader().ok()?.get_count() != 0 {
         return None;
     }
     let mut operators = body.get_operators_reader().ok()?;
-    let mut parameters = 0;
-    loop {
-        match operators.read().ok()? {
-            Operator::LocalGet { local_index } if local_index == parameters => parameters += 1,
-            Operator::I32Const { value } => {
-                let call = matches!(operators.read().ok()?, Operator::CallIndirect { table_index: 0, .. });
-                let end = matches!(operators.read().ok()?, Operator::End) && operators.eof();
-                return usize::try_from(value).ok().filter(|_| call && end);
-            }
-            _ => return None,
+    for parameter in 0..parameters {
+        let Operator::LocalGet { local_index } = operators.read().ok()? else { return None };
+        if local_index != parameter {
+            return None;
         }
     }
+    let Operator::I32Const { value } = operators.read().ok()? else { return None };
+    let Operator::CallIndirect { type_index, table_index: 0 } = operators.read().ok()? else { return None };
+    let end = matches!(operators.read().ok()?, Operator::End) && operators.eof();
+    usize::try_from(value).ok().filter(|_| end && type_index == kind)
 }
 
 /// The module that does nothing but fill the table.

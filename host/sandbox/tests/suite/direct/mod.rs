@@ -1,6 +1,8 @@
 //! A policy whose module is called directly answers as the engine has its component answer: every answer, every failure and its
 //! words, every unit of fuel, everything that it heard from the host.
 
+mod made;
+
 use crate::common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -240,7 +242,7 @@ fn every_limit_is_met_at_the_same_unit_either_way() {
 #[test]
 fn every_component_of_the_corpus_ends_the_same_either_way() {
     let engine = engine();
-    let mut compared = 0;
+    let (mut compared, mut directly) = (0, 0);
     for hostile in corpus() {
         let Guest::Component(make) = hostile.guest else { continue };
         let bytes = make();
@@ -250,7 +252,8 @@ fn every_component_of_the_corpus_ends_the_same_either_way() {
             Err(reason) => vec![reason.to_string()],
         });
         assert_eq!(said[0], said[1]);
+        directly += usize::from(engine.compile(&bytes).is_ok_and(|program| program.is_called_directly()));
         compared += 1;
     }
-    assert!(compared > 10, "{compared} components are no corpus");
+    assert!(compared > 10 && directly > 5, "{compared} components, {directly} of them called directly, are no corpus");
 }
