@@ -10,6 +10,7 @@
 //! An input that breaks a target is written to `target/fuzz/`; once mended it belongs in `corpus/TARGET/`, where it is
 //! tried in every run.
 
+mod either_way;
 mod journal;
 pub mod mutation;
 pub mod targets;

@@ -16,6 +16,7 @@ use muster_sandbox::{Engine, Limits, PolicySet};
 use muster_store::{Disk, Journal, MemoryMedia, Options, Proof, Record, checkpoint};
 use serde_json::Value as Json;
 
+use crate::either_way;
 use crate::journal::Given;
 
 /// Real inputs, and what the targets need to try others.
@@ -82,7 +83,7 @@ impl World {
             target("settings", self.files("ref-v1/settings")?, 2, settings),
             target("district", vec![std::fs::read(self.city().join("district.toml"))?], 40, district),
             target("package", packages.clone(), 2, package),
-            target("component", packages, 100, component),
+            target("component", packages, 200, component),
             target("checkpoint", vec![self.checkpoints()?], 4, checkpoints),
             target("proof", vec![self.proof()?], 1, proof),
             target("view", items, 1, view),
@@ -215,7 +216,7 @@ fn package(_: &World, bytes: &[u8]) {
 }
 
 fn component(world: &World, bytes: &[u8]) {
-    drop(world.engine.compile(bytes));
+    either_way::component(&world.engine, bytes);
 }
 
 /// A checkpoint that still bears its signature still says the same.

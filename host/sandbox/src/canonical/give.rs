@@ -99,7 +99,7 @@ impl<'a> Giving<'a> {
     fn pointed(&mut self, value: &impl Pointed, at: usize) -> wasmtime::Result<()> {
         let (address, length) = value.pointer(self)?;
         let pointer = u64::from(length) << 32 | u64::from(address);
-        self.bytes(at, &pointer.to_le_bytes());
+        self.number(at, pointer.to_le_bytes());
         Ok(())
     }
 
@@ -108,9 +108,16 @@ impl<'a> Giving<'a> {
         self.guest.memory.data_mut(&mut self.store)[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
+    /// A number to a place that was checked. There are hundreds in a question, so it is written where it stands.
+    #[inline]
+    fn number<const SIZE: usize>(&mut self, at: usize, bytes: [u8; SIZE]) {
+        self.guest.memory.data_mut(&mut self.store)[at..at + SIZE].copy_from_slice(&bytes);
+    }
+
     /// Names the case of a variant.
+    #[inline]
     pub(crate) fn case(&mut self, at: usize, case: u8) {
-        self.bytes(at, &[case]);
+        self.number(at, [case]);
     }
 }
 
@@ -118,7 +125,7 @@ macro_rules! numbers {
     ($($number:ty)+) => {$(
         impl Give for $number {
             fn give(&self, guest: &mut Giving<'_>, at: usize) -> wasmtime::Result<()> {
-                guest.bytes(at, &self.to_le_bytes());
+                guest.number(at, self.to_le_bytes());
                 Ok(())
             }
         }
