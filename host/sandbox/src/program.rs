@@ -109,19 +109,20 @@ impl Engine {
         self.link(&component.map_err(|reason| CompileError::Invalid(format!("{reason:#}")))?)
     }
 
-    /// Compiles a component's module. `None` when anything is wrong with it: what that is, the whole component will say.
+    /// Compiles a component's module, once the component around it was found to keep to the contract. `None` when anything is
+    /// wrong: what that is, the whole component will say.
     fn compile_parts(&self, parts: Parts) -> Option<Program> {
         let hollow = Component::from_binary(&self.inner, &parts.hollow).ok()?;
+        let checked = self.link(&hollow).ok()?;
         let module = Module::from_binary(&self.inner, &parts.module).ok()?;
-        self.link_directly(hollow, &module, parts.names)
+        self.join(checked, hollow, &module, parts.names)
     }
 
-    /// A module as a program, if the component around it keeps to the contract.
-    fn link_directly(&self, hollow: Component, module: &Module, names: Names) -> Option<Program> {
-        let Program { exports, imports, .. } = self.link(&hollow).ok()?;
+    /// The module of a component that was checked with nothing in it, as a program.
+    fn join(&self, checked: Program, hollow: Component, module: &Module, names: Names) -> Option<Program> {
         let module = Direct::join(self, module, names)?;
-        let exports = exports.within(&module)?;
-        Some(Program { form: Form::Module { module, hollow }, exports, imports })
+        let exports = checked.exports.within(&module)?;
+        Some(Program { form: Form::Module { module, hollow }, exports, imports: checked.imports })
     }
 
     /// A program from its compiled form, without compiling: see [`Program::to_compiled`].
@@ -141,10 +142,11 @@ impl Engine {
         };
         // SAFETY: the caller vouches that the bytes are this engine's own output, unchanged.
         let component = unsafe { Component::deserialize(&self.inner, component) }.map_err(invalid)?;
-        let Some((module, names)) = module else { return self.link(&component) };
+        let checked = self.link(&component)?;
+        let Some((module, names)) = module else { return Ok(checked) };
         // SAFETY: as above.
         let module = unsafe { Module::deserialize(&self.inner, module) }.map_err(invalid)?;
-        self.link_directly(component, &module, names)
+        self.join(checked, component, &module, names)
             .ok_or_else(|| CompileError::Invalid("the compiled form does not fit this host".into()))
     }
 
