@@ -250,7 +250,7 @@ fn what_a_broken_glass_let_in_is_no_measure_for_the_next() {
     assert!(passed, "{said}");
     let next = edition(&city, &bytes);
     let (passed, said) = policy(server, &asked(path(&next)));
-    assert!(!passed && said.contains("it asks for more than the policy in force: memory"), "{said}");
+    assert!(!passed && said.contains("it asks for more than the policy in force: calendar, memory"), "{said}");
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_shadow_is_compared_a_canary_answers_in_part_and_a_failing_policy_gives_way(
     let mut wanted =
         vec!["activate", "discretion", "--package", path(&hostile), "--settings", path(&settings), "--by", "li"];
     let (passed, said) = policy(server, &wanted);
-    assert!(!passed && said.contains("it asks for more than the policy in force: memory"), "{said}");
+    assert!(!passed && said.contains("it asks for more than the policy in force: calendar, memory"), "{said}");
     wanted.extend(["--second", "wang", "--reason", "to see what happens"]);
     let (passed, said) = policy(server, &wanted);
     assert!(passed && said.contains("fails to answer"), "{said}");
