@@ -16,7 +16,7 @@ pub(crate) fn component(engine: &Engine, bytes: &[u8]) {
             let [direct, component] = [direct, component].map(|program| asked(engine, program));
             // The clock, and the depth of the host's own stack below a guest's allocator, are not the guest's to decide.
             let not_its_own = |said: &String| said.contains("TooSlow") || said.contains("call stack exhausted");
-            if ![&direct, &component].into_iter().any(not_its_own) {
+            if !direct.iter().chain(&component).any(not_its_own) {
                 assert_eq!(direct, component, "called directly, it is another program");
             }
         }
@@ -28,7 +28,7 @@ pub(crate) fn component(engine: &Engine, bytes: &[u8]) {
 }
 
 /// What comes of one question in each of the roles that are asked at every event.
-fn asked(engine: &Engine, program: Program) -> String {
+fn asked(engine: &Engine, program: Program) -> Vec<String> {
     let roles = program.roles();
     let bound = Bound {
         program,
@@ -40,10 +40,10 @@ fn asked(engine: &Engine, program: Program) -> String {
     };
     let mut policies = PolicySet::new(engine.clone());
     let (state, place) = (district::state(), Binding::InForce);
-    let mut said = format!("{roles:?}");
+    let mut said = vec![format!("{roles:?}")];
     for role in roles {
         policies.bind(role, bound.clone());
-        said += &match role {
+        said.push(match role {
             Role::Triage => format!("{:?}", policies.triage(place, &state, &district::triage())),
             Role::Escalation => format!("{:?}", policies.escalation(place, &state, None, &district::escalation())),
             Role::Discretion => format!("{:?}", policies.discretion(place, &state, &district::discretion())),
@@ -51,7 +51,7 @@ fn asked(engine: &Engine, program: Program) -> String {
                 format!("{:?}", policies.incentives(place, &state, district::now(), &district::service()))
             }
             Role::Oversight | Role::Workflow => String::new(),
-        };
+        });
     }
     said
 }
