@@ -9,6 +9,7 @@
 
 mod component;
 mod rewriting;
+mod table;
 mod wiring;
 
 use wasmtime::{
