@@ -31,8 +31,8 @@ pub(crate) struct Context {
     pub(crate) lines: Vec<LogLine>,
     /// The guest, once it was instantiated, when it is called directly.
     pub(crate) guest: Option<Guest>,
-    /// The guest gives room or ends its call, and may not ask now: so the component model has it.
-    pub(crate) within: bool,
+    /// The guest may ask the host: the component model's `may_leave`, cleared while it gives room or clears up after its answer.
+    may_leave: bool,
     /// Questions that the guest asked so far, and the bytes that it handed over with them.
     asked: (u32, usize),
     role: Role,
@@ -61,7 +61,7 @@ impl Context {
             memory,
             lines,
             guest: None,
-            within: false,
+            may_leave: true,
             asked: (0, 0),
             role,
             scope,
@@ -97,9 +97,14 @@ impl Context {
         Ok(())
     }
 
-    /// Whether the guest may ask nothing for now; gives back what was before.
-    pub(crate) fn keep_within(&mut self, within: bool) -> bool {
-        std::mem::replace(&mut self.within, within)
+    /// Whether the guest may ask the host.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.may_leave
+    }
+
+    /// Says whether the guest may ask the host from now on; gives back what was so before.
+    pub(crate) fn set_may_leave(&mut self, may_leave: bool) -> bool {
+        std::mem::replace(&mut self.may_leave, may_leave)
     }
 
     /// What may be copied out of the guest with one question, or with the answer.

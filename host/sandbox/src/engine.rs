@@ -21,7 +21,7 @@ use crate::shape::Shape;
 pub(crate) const IDENTITY: &str = "wasmtime-48.0.8/speed/fuel/1";
 /// The form in which compiled programs are kept, and how a component is taken apart for it: see `Program::to_compiled`. It is
 /// raised with every change of `direct`, and is no part of a policy's identity.
-const COMPILED: &str = "3";
+const COMPILED: &str = "4";
 /// Milliseconds between two ticks of the clock that stops runaway calls. It is the safety net behind fuel and need not be
 /// finer; a thousand ticks a second took one percent of a host's time.
 const TICK_MILLISECONDS: u64 = 5;

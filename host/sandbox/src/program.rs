@@ -137,15 +137,14 @@ impl Engine {
     #[expect(unsafe_code, reason = "machine code cannot be checked, only authenticated, and that is the caller's part")]
     pub unsafe fn from_compiled(&self, bytes: &[u8]) -> Result<Program, CompileError> {
         let invalid = |reason: wasmtime::Error| CompileError::Invalid(format!("{reason:#}"));
-        let Some(Compiled { component, module }) = Compiled::read(bytes) else {
-            return Err(CompileError::Invalid("the compiled form is not one of this host".into()));
-        };
+        let Compiled { component, module } = postcard::from_bytes(bytes)
+            .map_err(|reason| CompileError::Invalid(format!("the compiled form is not one of this host: {reason}")))?;
         // SAFETY: the caller vouches that the bytes are this engine's own output, unchanged.
-        let component = unsafe { Component::deserialize(&self.inner, component) }.map_err(invalid)?;
+        let component = unsafe { Component::deserialize(&self.inner, &component) }.map_err(invalid)?;
         let checked = self.link(&component)?;
         let Some((module, names)) = module else { return Ok(checked) };
         // SAFETY: as above.
-        let module = unsafe { Module::deserialize(&self.inner, module) }.map_err(invalid)?;
+        let module = unsafe { Module::deserialize(&self.inner, &module) }.map_err(invalid)?;
         self.join(checked, component, &module, names)
             .ok_or_else(|| CompileError::Invalid("the compiled form does not fit this host".into()))
     }
@@ -207,14 +206,14 @@ impl Program {
     /// # Errors
     /// When there is no memory for it.
     pub fn to_compiled(&self) -> Result<Vec<u8>, EngineError> {
-        let (component, module) = match &self.form {
-            Form::Component(instance) => (instance.component().serialize()?, None),
-            Form::Module { module, hollow } => {
-                (hollow.serialize()?, Some((module.module().serialize()?, module.names())))
-            }
+        let compiled = match &self.form {
+            Form::Component(instance) => Compiled { component: instance.component().serialize()?, module: None },
+            Form::Module { module, hollow } => Compiled {
+                component: hollow.serialize()?,
+                module: Some((module.module().serialize()?, module.names().clone())),
+            },
         };
-        let module = module.as_ref().map(|(module, names)| (module.as_slice(), (*names).clone()));
-        Ok(Compiled { component: &component, module }.write())
+        postcard::to_allocvec(&compiled).map_err(|reason| wasmtime::Error::new(reason).into())
     }
 
     /// Whether calls go to the component's module directly.

@@ -53,9 +53,9 @@ impl<'a> Giving<'a> {
     /// Room in the guest, checked to lie within its memory.
     fn room(&mut self, align: usize, size: usize) -> wasmtime::Result<usize> {
         let (align, size_of_room) = (u32::try_from(align)?, u32::try_from(size)?);
-        let before = self.store.data_mut().keep_within(true);
+        let before = self.store.data_mut().set_may_leave(false);
         let given = self.guest.allocator.call(self.store.as_context_mut(), (0, 0, align, size_of_room));
-        self.store.data_mut().keep_within(before);
+        self.store.data_mut().set_may_leave(before);
         let given = given?;
         if given % align != 0 {
             bail!("realloc return: result not aligned");

@@ -12,6 +12,7 @@ mod rewriting;
 mod table;
 mod wiring;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{
     AsContextMut as _, Extern, Instance, InstancePre, Module, ModuleExport, ResourceLimiter as _, Store, Trap,
     TypedFunc, WasmParams, WasmResults, bail,
@@ -36,7 +37,7 @@ pub(crate) struct Parts {
 }
 
 /// What the host calls in a module, by the names that the module gives them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Names {
     memory: String,
     allocator: String,
@@ -46,7 +47,7 @@ pub(crate) struct Names {
 }
 
 /// An export that answers for a function of the contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Named {
     interface: String,
     function: String,
@@ -75,32 +76,6 @@ impl Names {
             exports: exports.collect(),
             table: wiring.table,
         }
-    }
-}
-
-impl Names {
-    /// All names in a fixed order: the memory, the allocator, the table's elements, and four for each function.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        let table = self.table.map(|elements| elements.to_string()).unwrap_or_default();
-        let mut texts = vec![self.memory.clone(), self.allocator.clone(), table];
-        for Named { interface, function, export, afterwards } in &self.exports {
-            texts.extend([interface.clone(), function.clone(), export.clone(), afterwards.clone().unwrap_or_default()]);
-        }
-        texts
-    }
-
-    /// The names from their texts. `None` when there are too few.
-    pub(crate) fn from_texts(texts: &[&str]) -> Option<Self> {
-        let [memory, allocator, table, exports @ ..] = texts else { return None };
-        let (exports, []) = exports.as_chunks::<4>() else { return None };
-        let exports = exports.iter().map(|[interface, function, export, afterwards]| Named {
-            interface: (*interface).into(),
-            function: (*function).into(),
-            export: (*export).into(),
-            afterwards: (!afterwards.is_empty()).then(|| (*afterwards).into()),
-        });
-        let table = if table.is_empty() { None } else { Some(table.parse().ok()?) };
-        Some(Self { memory: (*memory).into(), allocator: (*allocator).into(), exports: exports.collect(), table })
     }
 }
 
@@ -214,9 +189,9 @@ impl Function {
         let answer = Taking::new(memory.data(&*store), transfer).answer(at)?;
         if let Some(afterwards) = self.afterwards {
             let afterwards: TypedFunc<u32, ()> = function(store, instance, afterwards)?;
-            store.data_mut().keep_within(true);
+            store.data_mut().set_may_leave(false);
             afterwards.call(&mut *store, at)?;
-            store.data_mut().keep_within(false);
+            store.data_mut().set_may_leave(true);
         }
         Ok(answer)
     }

@@ -10,12 +10,13 @@ use super::wit;
 use crate::canonical::{Give, Giving, Take, Taking, no_guest, no_such_case};
 use crate::context::Context;
 
-type Guesting<'a> = Caller<'a, Context>;
+/// A guest that asks, with its store.
+type Asking<'a> = Caller<'a, Context>;
 
 /// Reads a question and has it answered.
-fn ask<T>(guest: &mut Guesting<'_>, run: impl FnOnce(&mut Taking<'_>, &mut Context) -> Result<T>) -> Result<T> {
+fn ask<T>(guest: &mut Asking<'_>, run: impl FnOnce(&mut Taking<'_>, &mut Context) -> Result<T>) -> Result<T> {
     let context = guest.data();
-    if context.within {
+    if !context.may_leave() {
         bail!(Trap::CannotLeaveComponent);
     }
     let memory = context.guest.as_ref().map(|guest| guest.memory).ok_or_else(no_guest)?;
@@ -26,7 +27,7 @@ fn ask<T>(guest: &mut Guesting<'_>, run: impl FnOnce(&mut Taking<'_>, &mut Conte
 
 /// The same, and writes the answer to where the guest wants it.
 fn answer<T: Give>(
-    guest: &mut Guesting<'_>,
+    guest: &mut Asking<'_>,
     at: u32,
     run: impl FnOnce(&mut Taking<'_>, &mut Context) -> Result<T>,
 ) -> Result<()> {
@@ -84,7 +85,7 @@ pub(crate) fn link(linker: &mut Linker<Context>) -> Result<()> {
 
 fn log(linker: &mut Linker<Context>) -> Result<()> {
     use contract::log::Host as _;
-    linker.func_wrap("log", "write", |mut guest: Guesting<'_>, severity: u32, at: u32, length: u32| {
+    linker.func_wrap("log", "write", |mut guest: Asking<'_>, severity: u32, at: u32, length: u32| {
         ask(&mut guest, |taking, context| {
             let severity = case(taking, severity)?;
             let message = taking.text(at, length)?.to_owned();
@@ -95,13 +96,13 @@ fn log(linker: &mut Linker<Context>) -> Result<()> {
 }
 
 fn settings_of(linker: &mut Linker<Context>) -> Result<()> {
-    linker.func_wrap("settings", "get", |mut guest: Guesting<'_>, at: u32, length: u32, to: u32| {
+    linker.func_wrap("settings", "get", |mut guest: Asking<'_>, at: u32, length: u32, to: u32| {
         answer(&mut guest, to, |taking, context| settings::get(context, taking.text(at, length)?))
     })?;
     linker.func_wrap(
         "settings",
         "rows",
-        |mut guest: Guesting<'_>, at: u32, length: u32, matching: u32, count: u32, to: u32| {
+        |mut guest: Asking<'_>, at: u32, length: u32, matching: u32, count: u32, to: u32| {
             answer(&mut guest, to, |taking, context| {
                 let table = taking.text(at, length)?;
                 settings::rows(context, table, taking.list(matching, count)?)
@@ -113,16 +114,16 @@ fn settings_of(linker: &mut Linker<Context>) -> Result<()> {
 
 fn roster(linker: &mut Linker<Context>) -> Result<()> {
     use contract::roster::Host as _;
-    linker.func_wrap("roster", "find", |mut guest: Guesting<'_>, at: u32, length: u32, to: u32| {
+    linker.func_wrap("roster", "find", |mut guest: Asking<'_>, at: u32, length: u32, to: u32| {
         answer(&mut guest, to, |taking, context| context.find(taking.text(at, length)?.to_owned()))
     })?;
-    linker.func_wrap("roster", "at-tier", |mut guest: Guesting<'_>, at: u32, length: u32, tier: u32, to: u32| {
+    linker.func_wrap("roster", "at-tier", |mut guest: Asking<'_>, at: u32, length: u32, tier: u32, to: u32| {
         answer(&mut guest, to, |taking, context| {
             let code = taking.text(at, length)?.to_owned();
             context.at_tier(code, case(taking, tier)?)
         })
     })?;
-    linker.func_wrap("roster", "below", |mut guest: Guesting<'_>, at: u32, length: u32, tier: u32, to: u32| {
+    linker.func_wrap("roster", "below", |mut guest: Asking<'_>, at: u32, length: u32, tier: u32, to: u32| {
         answer(&mut guest, to, |taking, context| {
             let code = taking.text(at, length)?.to_owned();
             context.below(code, case(taking, tier)?)
@@ -131,7 +132,7 @@ fn roster(linker: &mut Linker<Context>) -> Result<()> {
     linker.func_wrap(
         "roster",
         "department",
-        |mut guest: Guesting<'_>, at: u32, length: u32, service: u32, service_length: u32, to: u32| {
+        |mut guest: Asking<'_>, at: u32, length: u32, service: u32, service_length: u32, to: u32| {
             answer(&mut guest, to, |taking, context| {
                 let code = taking.text(at, length)?.to_owned();
                 context.department(code, taking.text(service, service_length)?.to_owned())
@@ -143,13 +144,13 @@ fn roster(linker: &mut Linker<Context>) -> Result<()> {
 
 fn calendar(linker: &mut Linker<Context>) -> Result<()> {
     use contract::calendar::Host as _;
-    linker.func_wrap("calendar", "local", |mut guest: Guesting<'_>, at: i64, to: u32| {
+    linker.func_wrap("calendar", "local", |mut guest: Asking<'_>, at: i64, to: u32| {
         answer(&mut guest, to, |_, context| context.local(at))
     })?;
-    linker.func_wrap("calendar", "next-clock", |mut guest: Guesting<'_>, after: i64, hour: u32, minute: u32| {
+    linker.func_wrap("calendar", "next-clock", |mut guest: Asking<'_>, after: i64, hour: u32, minute: u32| {
         ask(&mut guest, |_, context| context.next_clock(after, byte(hour), byte(minute)))
     })?;
-    linker.func_wrap("calendar", "add-working-days", |mut guest: Guesting<'_>, start: i64, days: u32| {
+    linker.func_wrap("calendar", "add-working-days", |mut guest: Asking<'_>, start: i64, days: u32| {
         ask(&mut guest, |_, context| context.add_working_days(start, days))
     })?;
     Ok(())
@@ -157,13 +158,13 @@ fn calendar(linker: &mut Linker<Context>) -> Result<()> {
 
 fn memory(linker: &mut Linker<Context>) -> Result<()> {
     use contract::memory::Host as _;
-    linker.func_wrap("memory", "get", |mut guest: Guesting<'_>, at: u32, length: u32, to: u32| {
+    linker.func_wrap("memory", "get", |mut guest: Asking<'_>, at: u32, length: u32, to: u32| {
         answer(&mut guest, to, |taking, context| context.get(taking.text(at, length)?.to_owned()))
     })?;
     linker.func_wrap(
         "memory",
         "set",
-        |mut guest: Guesting<'_>, at: u32, length: u32, case: u32, first: i64, second: u32| {
+        |mut guest: Asking<'_>, at: u32, length: u32, case: u32, first: i64, second: u32| {
             ask(&mut guest, |taking, context| {
                 let key = taking.text(at, length)?.to_owned();
                 context.set(key, value(taking, (case, first, second))?)
@@ -176,7 +177,7 @@ fn memory(linker: &mut Linker<Context>) -> Result<()> {
 /// A question of `facts` about one thing by its id, and the list or record that answers it.
 macro_rules! about {
     ($linker:ident $($function:literal $method:ident)+) => {$(
-        $linker.func_wrap("facts", $function, |mut guest: Guesting<'_>, at: u32, length: u32, to: u32| {
+        $linker.func_wrap("facts", $function, |mut guest: Asking<'_>, at: u32, length: u32, to: u32| {
             answer(&mut guest, to, |taking, context| context.$method(taking.text(at, length)?.to_owned()))
         })?;
     )+};
@@ -195,7 +196,7 @@ fn incidents(linker: &mut Linker<Context>) -> Result<()> {
     linker.func_wrap(
         "facts",
         "warnings",
-        |mut guest: Guesting<'_>, at: u32, length: u32, case: u32, hazard: u32, hazard_length: u32, to: u32| {
+        |mut guest: Asking<'_>, at: u32, length: u32, case: u32, hazard: u32, hazard_length: u32, to: u32| {
             answer(&mut guest, to, |taking, context| {
                 let node = taking.text(at, length)?.to_owned();
                 context.warnings(node, optional(taking, (case, hazard, hazard_length))?)
@@ -205,7 +206,7 @@ fn incidents(linker: &mut Linker<Context>) -> Result<()> {
     linker.func_wrap(
         "facts",
         "warning-history",
-        |mut guest: Guesting<'_>, at: u32, length: u32, hazard: u32, hazard_length: u32, since: i64, to: u32| {
+        |mut guest: Asking<'_>, at: u32, length: u32, hazard: u32, hazard_length: u32, since: i64, to: u32| {
             answer(&mut guest, to, |taking, context| {
                 let node = taking.text(at, length)?.to_owned();
                 context.warning_history(node, taking.text(hazard, hazard_length)?.to_owned(), since)
@@ -222,10 +223,10 @@ fn resources(linker: &mut Linker<Context>) -> Result<()> {
         "find-offer" find_offer
         "grants" grants
     }
-    linker.func_wrap("facts", "call-outs-issued", |mut guest: Guesting<'_>, at: u32, length: u32, since: i64| {
+    linker.func_wrap("facts", "call-outs-issued", |mut guest: Asking<'_>, at: u32, length: u32, since: i64| {
         ask(&mut guest, |taking, context| context.call_outs_issued(taking.text(at, length)?.to_owned(), since))
     })?;
-    linker.func_wrap("facts", "spent", |mut guest: Guesting<'_>, filter: u32, to: u32| {
+    linker.func_wrap("facts", "spent", |mut guest: Asking<'_>, filter: u32, to: u32| {
         answer(&mut guest, to, |taking, context| context.spent(taking.handed_over(filter)?))
     })?;
     Ok(())
