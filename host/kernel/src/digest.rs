@@ -40,6 +40,25 @@ impl Digest {
     }
 }
 
+/// A digest in hexadecimal digits.
+struct Digits([u8; 64]);
+
+impl Digits {
+    fn of(digest: Digest) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0_u8; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(digest.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        Self(text)
+    }
+
+    fn text(&self) -> &str {
+        core::str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
+    }
+}
+
 fn hexadecimal(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -50,13 +69,7 @@ fn hexadecimal(digit: u8) -> Option<u8> {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0_u8; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        formatter.write_str(core::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+        formatter.write_str(Digits::of(*self).text())
     }
 }
 
@@ -68,7 +81,11 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.serialize_str(Digits::of(*self).text())
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 

@@ -11,10 +11,8 @@ use crate::{Instant, NodeCode, State, Tier};
 
 /// The node with this code, or its nearest known ancestor by code; the root when there is none.
 pub fn node<'a>(state: &'a State, code: &str) -> Option<&'a Node> {
-    lineage_of(code).find_map(|candidate| exact(state, &candidate)).or_else(|| {
-        let charter = state.charter()?;
-        exact(state, charter.root.as_str())
-    })
+    let known = exact(state, code).or_else(|| lineage_of(code).skip(1).find_map(|candidate| exact(state, &candidate)));
+    known.or_else(|| exact(state, state.charter()?.root.as_str()))
 }
 
 /// The node with exactly this code.

@@ -399,9 +399,12 @@ impl Work {
                 return;
             }
             metrics.committed(decided.elapsed());
+            // Replies stand in the order of their receipts; what nobody sent, a timer for instance, has a receipt and no reply.
+            let mut receipts = receipts.into_iter().enumerate();
             for (reply, place) in replies {
+                let (_, receipt) = receipts.find(|(number, _)| *number == place).expect("each reply has its receipt");
                 // The sender may have gone away; its event is durable all the same.
-                drop(reply.send(Ok(receipts[place].clone())));
+                drop(reply.send(Ok(receipt)));
             }
             if let Some(last) = entries.last() {
                 followed.committed(&last.entry.district, last.entry.seq);
