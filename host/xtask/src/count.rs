@@ -39,8 +39,10 @@ pub(crate) fn count(root: &Path, update: bool) -> anyhow::Result<()> {
 pub(crate) enum Profile {
     /// As the tests are: to count.
     Development,
-    /// As a host is: to time.
+    /// As a host is that one builds by hand: to time.
     Release,
+    /// As a host is that is shipped, by the ways that `cargo xtask dist` saw: to time.
+    Shipped,
 }
 
 /// The bench's executable.
@@ -56,6 +58,11 @@ pub(crate) fn built(root: &Path, package: &str, bench: &str, profile: Profile) -
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "false"),
         Profile::Release => build.args(["bench", "--package", package, "--bench", bench, "--no-run"]),
+        // The binary is named beside it for its features: a crate with others would be another one, that nobody saw.
+        Profile::Shipped => crate::dist::as_shipped(
+            build.args(["bench", "--package", "muster", "--package", package, "--bench", bench, "--no-run"]),
+            root,
+        )?,
     };
     build.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
     let output = build.output()?;

@@ -3,6 +3,7 @@
 //! Each figure stands beside a floor that is measured in the same run: the disk's own append and `fdatasync` of the same
 //! bytes. It reports; it judges nothing, and no figure here is asked of a host that keeps less than it does in service.
 
+mod calls;
 mod floor;
 pub(crate) mod host;
 
@@ -42,7 +43,7 @@ pub(crate) fn performance(root: &Path, muster: &Path, build: &str) -> anyhow::Re
     let single = events_over_http(root, muster, &place, &mut page)?;
     cores(root, muster, &place, &mut page)?;
     districts(root, muster, &place, &mut page)?;
-    calls(root, &mut page)?;
+    calls::calls(root, muster, &mut page)?;
     let whole = root.join(PAGE);
     let before = std::fs::read_to_string(&whole).with_context(|| whole.display().to_string())?;
     std::fs::write(&whole, between(&before, MARKS, &page)?)?;
@@ -225,25 +226,6 @@ fn districts(root: &Path, muster: &Path, place: &Path, page: &mut String) -> any
         )?;
         host.stop()?;
     }
-    Ok(())
-}
-
-/// What one call of each reference policy takes.
-fn calls(root: &Path, page: &mut String) -> anyhow::Result<()> {
-    let bench = crate::count::built(root, "muster-sandbox", "call", crate::count::Profile::Release)?;
-    let output = Command::new(bench).current_dir(root.join("host/sandbox")).arg("--bench").output()?;
-    ensure!(output.status.success(), "the bench of calls fails: {}", String::from_utf8_lossy(&output.stderr));
-    writeln!(page, "\n## One call of a reference policy\n")?;
-    writeln!(
-        page,
-        "A fresh instance, fuel, clock, memory and transfer limits on; `native` is the same source called as a \
-        Rust function.\n"
-    )?;
-    writeln!(page, "```text")?;
-    for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains("median")) {
-        writeln!(page, "{line}")?;
-    }
-    writeln!(page, "```")?;
     Ok(())
 }
 
